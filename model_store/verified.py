@@ -1,0 +1,168 @@
+"""Reading the files of a published model, none of which is trusted.
+
+Every reader checks the size and the digest that the manifest states before it looks inside, never
+unpickles, and answers anything odd with a :class:`ModelError` that names the file and the reason.
+"""
+
+import hashlib
+import io
+import json
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import safetensors.numpy
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from model_store.manifest import FileDigest, Manifest
+
+SMALL_FILE = 64 << 20
+"""The size in bytes up to which a file is read into memory; only weights may be larger."""
+
+CALIBRATION_BYTES = 1 << 30
+"""The most bytes that calibration images may take in memory."""
+
+
+class ModelError(Exception):
+    """A published model is corrupt, truncated, tampered with, of another version, or absent."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file
+        self.reason = reason
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Turns what reading a file may raise into a :class:`ModelError` that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ModelError(file, "is missing") from error
+    except OSError as error:
+        raise ModelError(file, f"cannot be read: {error.strerror or error}") from error
+    except ValidationError as error:
+        raise ModelError(file, _validation_reason(error)) from error
+    except DecodeError as error:
+        raise ModelError(file, "is not an ONNX model") from error
+    except (zipfile.BadZipFile, SafetensorError, ValueError, KeyError, EOFError) as error:
+        raise ModelError(file, str(error)) from error
+
+
+def _validation_reason(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    shown = [".".join(map(str, p["loc"])) + ": " + p["msg"] for p in problems[:3]]
+    more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+    return "; ".join(shown).removeprefix(": ") + more
+
+
+def read_manifest(file: Path) -> tuple[Manifest, str]:
+    """The manifest and the SHA-256 of its bytes, which is the digest of the model version."""
+    with naming(file):
+        content = _small(file)
+        found = _json_object(content)
+        # Asked first: a newer schema would otherwise be reported as so many unknown fields.
+        Manifest.check_schema_version(found.get("schema_version"))
+        return Manifest.model_validate_json(content), hashlib.sha256(content).hexdigest()
+
+
+def verify(file: Path, expected: FileDigest) -> None:
+    """Checks a file's size and digest.
+
+    Raises:
+        ModelError: the file is missing, not a plain file, or not what the manifest says.
+    """
+    with naming(file):
+        size = _plain_size(file)
+        if size != expected.bytes:
+            raise ModelError(file, f"has {size} bytes, the manifest says {expected.bytes}")
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != expected.sha256:
+            raise ModelError(file, f"has digest {found}, the manifest says {expected.sha256}")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object without NaN or infinities, which JSON does not have."""
+    with naming(file):
+        return _json_object(_small(file))
+
+
+def read_tensors(file: Path) -> dict[str, NDArray[Any]]:
+    """The tensors of a safetensors file."""
+    with naming(file):
+        return safetensors.numpy.load(_small(file))
+
+
+def read_onnx(file: Path) -> onnx.ModelProto:
+    """An ONNX model; external data is not looked for."""
+    with naming(file):
+        model = onnx.ModelProto()
+        model.ParseFromString(_small(file))
+        return model
+
+
+def map_bytes(file: Path) -> NDArray[np.uint8]:
+    """The bytes of a file, memory-mapped and read-only."""
+    with naming(file):
+        return np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+
+
+def read_images(file: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """The array ``images`` of an npz file: uint8 [N, H, W, 3] of exactly this shape.
+
+    The header is held against the expected shape before the pixels are unpacked, so that a small
+    file cannot ask for much memory; object arrays are never unpickled.
+    """
+    with naming(file), zipfile.ZipFile(io.BytesIO(_small(file))) as archive:
+        if archive.namelist() != ["images.npy"]:
+            raise ValueError(f"one array 'images' expected, found {archive.namelist()[:5]}")
+        pixels = int(np.prod(shape, dtype=object))
+        if pixels > CALIBRATION_BYTES:
+            raise ValueError(f"{pixels} bytes of images exceed the limit of {CALIBRATION_BYTES}")
+        with archive.open("images.npy") as member:
+            if np.lib.format.read_magic(member) != (1, 0):
+                raise ValueError("an array in npy format 1.0 expected")
+            found, fortran, dtype = np.lib.format.read_array_header_1_0(member)
+            if (found, fortran, dtype) != (shape, False, np.dtype(np.uint8)):
+                raise ValueError(f"uint8 images {shape} expected, found {dtype} {found}")
+            content = member.read(pixels + 1)
+        if len(content) != pixels:
+            raise ValueError(f"{pixels} bytes of images expected, found {len(content)}")
+        return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        found = json.loads(content, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("a JSON object expected")
+    return found
+
+
+def _small(file: Path) -> bytes:
+    size = _plain_size(file)
+    if size > SMALL_FILE:
+        raise ModelError(file, f"has {size} bytes, more than the limit of {SMALL_FILE}")
+    return file.read_bytes()
+
+
+def _plain_size(file: Path) -> int:
+    # A link could point outside of the model, and a pipe would block for good.
+    status = file.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(file, "is not a plain file")
+    return status.st_size

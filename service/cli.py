@@ -1,0 +1,224 @@
+"""``slimdial``: serve, list, search and extract published models. Needs no torch.
+
+Imports are inside the commands, so that ``slimdial --help`` answers at once and ``slimdial serve``
+loads nothing that serving does not need.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from model_store.published import PublishedModel
+    from model_store.subnetwork import Choice, SubnetRequest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Multi-task networks whose cost and task priorities are dialled after training.",
+)
+
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-root",
+        envvar="SLIMDIAL_MODELS_ROOT",
+        help="Folder of published models; those that ship if not given.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[str | None, typer.Argument(help="Model; the first by name if not given.")]
+Budget = Annotated[float, typer.Option("--budget", "-b", help="GMACs (1e9 multiply-accumulates).")]
+Preferences = Annotated[
+    list[str] | None,
+    typer.Option("--preference", "-p", help="TASK=VALUE, value in [0, 1]; may be repeated."),
+]
+Tasks = Annotated[str | None, typer.Option("--tasks", help="Comma-separated tasks to keep.")]
+Algorithm = Annotated[str, typer.Option("--algorithm", help="evolution or ecmt.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    models_root: Root = None,
+    default_model: Annotated[str | None, typer.Option(help="Of requests that name none.")] = None,
+    redis_url: Annotated[str | None, typer.Option(help="An embedded server if not set.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Of the embedded server.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
+) -> None:
+    """Serve predictions and sub-networks over HTTP. More settings: SLIMDIAL_... variables."""
+    from service.cli_serve import run
+
+    given = {
+        "host": host,
+        "port": port,
+        "models_root": models_root,
+        "default_model": default_model,
+        "redis_url": redis_url,
+        "data_dir": data_dir,
+        "device": device,
+        "log_level": log_level,
+    }
+    with failures():
+        run({name: value for name, value in given.items() if value is not None})
+
+
+@app.command()
+def models(models_root: Root = None, as_json: AsJson = False) -> None:
+    """List the published models."""
+    from service.cli_print import print_models
+
+    with failures():
+        print_models(_open_all(models_root), as_json)
+
+
+@app.command()
+def search(
+    budget: Budget,
+    model: Model = None,
+    preference: Preferences = None,
+    tasks: Tasks = None,
+    algorithm: Algorithm = "evolution",
+    models_root: Root = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the architecture for a budget and a preference per task."""
+    from service.cli_print import print_choice
+
+    with failures():
+        published, request, choice, milliseconds = _search(
+            models_root, model, budget, preference, tasks, algorithm
+        )
+        print_choice(published, request, choice, {"search": milliseconds}, as_json)
+
+
+@app.command()
+def extract(
+    budget: Budget,
+    output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.")],
+    model: Model = None,
+    preference: Preferences = None,
+    tasks: Tasks = None,
+    algorithm: Algorithm = "evolution",
+    models_root: Root = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search, cut out and calibrate a sub-network, and write it as an ONNX file."""
+    from model_store.subnetwork import build
+    from service.cli_print import print_choice
+    from service.settings import usable_cores
+
+    with failures():
+        _refuse_overwriting(output, force)
+        published, request, choice, milliseconds = _search(
+            models_root, model, budget, preference, tasks, algorithm
+        )
+        with Console(stderr=True).status("cutting out and calibrating"):
+            subnet = build(published, choice, usable_cores())
+        _refuse_overwriting(output, force)
+        temporary = output.with_name(f".{output.name}.{choice.subnet_id}")
+        try:
+            temporary.write_bytes(subnet.onnx)
+            temporary.replace(output)
+        finally:
+            temporary.unlink(missing_ok=True)
+        timings = {"search": milliseconds, **subnet.metadata.timings_ms}
+        print_choice(published, request, choice, timings, as_json, output, subnet.metadata)
+
+
+def _search(
+    root: Path | None,
+    name: str | None,
+    budget: float,
+    preference: list[str] | None,
+    tasks: str | None,
+    algorithm: str,
+) -> "tuple[PublishedModel, SubnetRequest, Choice, float]":
+    import time
+
+    from model_store.subnetwork import SubnetRequest, choose
+
+    console = Console(stderr=True)
+    with console.status("opening the model"):
+        published = _open(root, name)
+    kept = [t.strip() for t in tasks.split(",")] if tasks is not None else None
+    try:
+        request = SubnetRequest.of(
+            published, budget, _preferences(preference), kept, search=algorithm
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    start = time.perf_counter()
+    with console.status("searching"):
+        choice = choose(published, request)
+    return published, request, choice, 1e3 * (time.perf_counter() - start)
+
+
+def _preferences(texts: list[str] | None) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in texts or []:
+        task, equals, value = text.partition("=")
+        try:
+            found[task.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise typer.BadParameter(f"--preference takes TASK=VALUE, found {text!r}")
+    return found
+
+
+def _open(root: Path | None, name: str | None) -> "PublishedModel":
+    from model_store.published import ModelStore, default_root
+
+    store = ModelStore(root or default_root())
+    known = store.names()
+    if not known:
+        raise _nothing_in(store.root)
+    if name is not None and name not in known:
+        raise typer.BadParameter(f"unknown model {name!r}; known are {', '.join(known)}")
+    return store.open(name or known[0])
+
+
+def _open_all(root: Path | None) -> "list[PublishedModel]":
+    from model_store.published import ModelStore, default_root
+
+    store = ModelStore(root or default_root())
+    if not store.names():
+        raise _nothing_in(store.root)
+    return [store.open(name) for name in store.names()]
+
+
+def _nothing_in(root: Path) -> FileNotFoundError:
+    return FileNotFoundError(f"{root} holds no published model; try --models-root FOLDER")
+
+
+def _refuse_overwriting(output: Path, force: bool) -> None:
+    if output.exists() and not force:
+        raise FileExistsError(f"{output} exists; --force overwrites it")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"{output.parent} is not a folder; make it first")
+
+
+@contextlib.contextmanager
+def failures() -> Iterator[None]:
+    """What a user can cause is told in a line on stderr, with exit code 1."""
+    from model_store.published import ModelError
+    from model_store.subnet.search import InfeasibleBudget
+
+    try:
+        yield
+    except (ModelError, InfeasibleBudget, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,73 @@
+"""``slimdial serve``: settings, models, server."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from model_store.published import PublishedModel
+from service.catalog import open_catalog
+from service.describe import budget_range
+from service.providers import DeviceError, choose_device
+from service.server import Server, make_server
+from service.settings import Settings
+
+
+def run(given: Mapping[str, Any]) -> None:
+    """Serves until told to stop.
+
+    Args:
+        given: settings from the command line; they win over the environment.
+
+    Raises:
+        ModelError: no model can be served.
+        typer.BadParameter: a setting is malformed.
+        typer.Exit: the port is taken, or the device does not work.
+    """
+    start = time.perf_counter()
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(p) for p in first["loc"])
+        raise typer.BadParameter(f"setting {name}: {first['msg']}") from error
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if settings.log_level != "debug":
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        catalog = open_catalog(settings.models_root, settings.default_model)
+        if settings.device == "cuda":
+            choose_device("cuda", settings.intra_op_threads)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except DeviceError as error:
+        typer.echo(f"error: {error}; --device auto falls back to the CPU", err=True)
+        raise typer.Exit(1) from error
+
+    def welcome(server: Server) -> None:
+        model = catalog.get(None)
+        seconds = time.perf_counter() - start
+        typer.echo(f"slimdial serves {', '.join(catalog.models)} on {server.url} ({seconds:.1f} s)")
+        typer.echo(f"Documentation: {server.url}/docs\nA first sub-network:\n")
+        typer.echo(f"  {example(server.url, model)}\n")
+
+    server = make_server(settings, catalog, welcome)
+    try:
+        server.run()
+    except SystemExit as error:  # uvicorn has logged why
+        typer.echo("error: the server did not start; is the port taken? try --port 0", err=True)
+        raise typer.Exit(1) from error
+
+
+def example(url: str, model: PublishedModel) -> str:
+    """A command that dials a sub-network of half the cost range, for the first task."""
+    limits = budget_range(model)
+    half = float(f"{(limits['min_gmacs'] + limits['max_gmacs']) / 2:.2g}")
+    body = {"budget": {"gmacs": half}, "preference": {model.space.tasks[0]: 1.0}}
+    return f"curl -s {url}/subnet -H 'Content-Type: application/json' -d '{json.dumps(body)}'"

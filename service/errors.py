@@ -1,0 +1,167 @@
+"""Errors as ``application/problem+json`` (RFC 9457) with an ``error`` string.
+
+Every class carries its HTTP status; one function turns them into responses.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from model_store.published import ModelError
+from model_store.subnet.search import InfeasibleBudget
+
+log = logging.getLogger(__name__)
+
+
+class ServiceError(Exception):
+    """An error that a client is told about."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str, **extra: object) -> None:
+        """What was wrong and what would be right.
+
+        Args:
+            detail: one or two sentences for a person.
+            extra: further members of the problem.
+        """
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+
+class BadRequestError(ServiceError):
+    """The request cannot be read."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class NotFoundError(ServiceError):
+    """There is no such model or sub-network."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class NotAcceptableError(ServiceError):
+    """The answer cannot be given in the form that was asked for."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class TooLargeError(ServiceError):
+    """The body or the image is larger than allowed."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedMediaError(ServiceError):
+    """The body is of a type that is not taken here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnprocessableError(ServiceError):
+    """The request can be read and makes no sense."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class UnavailableError(ServiceError):
+    """The service is not ready, or is shutting down."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class InvalidFieldsError(UnprocessableError):
+    """Fields that are missing, unknown or out of range."""
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        """From pydantic's list of errors."""
+        found = [
+            {"field": ".".join(str(p) for p in e["loc"]) or "(body)", "problem": e["msg"]}
+            for e in errors[:20]
+        ]
+        super().__init__("; ".join(f"{f['field']}: {f['problem']}" for f in found), fields=found)
+
+    @classmethod
+    def of(cls, error: ValidationError) -> ServiceError:
+        """The error for a body that pydantic refused: 400 where it is no JSON at all."""
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        if any(e["type"] == "json_invalid" for e in errors):
+            return BadRequestError(f"the body is not JSON that can be read: {errors[0]['msg']}")
+        return cls(errors)
+
+
+def problem(
+    status: int,
+    detail: str,
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document; ``error`` repeats the detail for clients that look for that name."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "error": detail,
+        **(extra or {}),
+    }
+    return Response(
+        json.dumps(body, allow_nan=False),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=dict(headers or {}),
+    )
+
+
+def answer(error: Exception) -> Response:
+    """The response to any exception."""
+    match error:
+        case ServiceError():
+            return problem(error.status, error.detail, error.extra)
+        case InfeasibleBudget():
+            return problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                str(error),
+                {
+                    "feasible": {
+                        "min_gmacs": error.min_macs / 1e9,
+                        "max_gmacs": error.max_macs / 1e9,
+                    }
+                },
+            )
+        case RequestValidationError():
+            return answer(InvalidFieldsError(error.errors()))
+        case HTTPException():
+            return problem(error.status_code, str(error.detail), headers=error.headers)
+        case ModelError():
+            log.error("%s", error)
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    log.error("unexpected error", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the log has the details")
+
+
+async def _handle(_: Request, error: Exception) -> Response:
+    return answer(error)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of the app goes through :func:`answer`."""
+    for kind in (
+        ServiceError,
+        InfeasibleBudget,
+        ModelError,
+        RequestValidationError,
+        HTTPException,
+        Exception,
+    ):
+        app.add_exception_handler(kind, _handle)

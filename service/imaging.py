@@ -1,0 +1,122 @@
+"""Images in: bytes of a JPEG, PNG or WebP to the network's input.
+
+The format is found from the content, never from a header or a name. Sizes are checked before a
+pixel is decoded, against limits that are passed in (Pillow's own is a global).
+"""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from service.errors import TooLargeError, UnprocessableError, UnsupportedMediaError
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_TAKEN = "JPEG, PNG and WebP images are taken"
+_ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, ready for the network."""
+
+    input_NCHW: NDArray[np.float32]
+    """[1, 3, H, W], RGB in [0, 1], at the network's input size."""
+    height: int
+    """Of the image as a person sees it, EXIF orientation applied."""
+    width: int
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """The most that an image may be."""
+
+    bytes: int
+    pixels: int
+
+
+def decode(content: bytes, height: int, width: int, limits: ImageLimits) -> Picture:
+    """Decodes an image and brings it to the network's input size.
+
+    EXIF orientation is applied; transparency is laid on white; 16-bit images are reduced to 8 bit;
+    of an animation the first frame counts. The aspect ratio is not kept: the network sees the
+    whole image, and outputs are stretched back to its size.
+
+    Args:
+        content: the file.
+        height: of the network's input.
+        width: of the network's input.
+        limits: the most that is taken.
+
+    Raises:
+        UnsupportedMediaError: not an image, or of another format.
+        TooLargeError: more bytes or pixels than allowed.
+        UnprocessableError: an image that is damaged.
+    """
+    if not content:
+        raise UnprocessableError(f"the image is empty; {_TAKEN}")
+    if len(content) > limits.bytes:
+        raise TooLargeError(
+            f"the image has {len(content)} bytes, {limits.bytes} are allowed",
+            max_image_bytes=limits.bytes,
+        )
+    try:
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(limits) from error
+    except Exception as error:  # Pillow's parsers raise whatever a hostile file leads to
+        raise UnsupportedMediaError(f"not an image that can be read; {_TAKEN}") from error
+    with image:
+        if image.width * image.height > limits.pixels:
+            raise _too_many_pixels(limits, image)
+        try:
+            return _prepare(image, height, width)
+        except MemoryError as error:
+            raise _too_many_pixels(limits, image) from error
+        except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+            raise UnprocessableError(f"the image is damaged: {error}") from error
+
+
+def _too_many_pixels(limits: ImageLimits, image: Image.Image | None = None) -> TooLargeError:
+    size = f" ({image.width} x {image.height})" if image else ""
+    return TooLargeError(
+        f"the image has too many pixels{size}; {limits.pixels} are allowed: scale it down first",
+        max_pixels=limits.pixels,
+    )
+
+
+def _prepare(image: Image.Image, height: int, width: int) -> Picture:
+    seen = (image.width, image.height)
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in _SIDEWAYS:
+        seen = (image.height, image.width)
+    if image.format == "JPEG":
+        # The decoder scales by 1/2, 1/4 or 1/8 for free: twice the input size is plenty.
+        side = 2 * max(height, width)
+        image.draft(None, (side, side))
+    rgb = _rgb(ImageOps.exif_transpose(image))
+    small = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    pixels_HWC = np.asarray(small, dtype=np.float32) / np.float32(255)
+    input_NCHW = np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))[None]
+    return Picture(input_NCHW, height=seen[1], width=seen[0])
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Any mode as 8-bit RGB."""
+    if image.mode.startswith("I"):
+        # 16-bit greyscale: Pillow's own conversion would clip instead of scaling.
+        grey_HW = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
+        image = Image.fromarray(grey_HW.astype(np.uint8))
+    if image.mode == "P" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode in ("LA", "PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        paper = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(paper, image)
+    return image.convert("RGB")

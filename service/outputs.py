@@ -1,0 +1,138 @@
+"""Network outputs as the answer to a prediction: JSON with PNGs inside, or raw arrays.
+
+One function makes an array of each output at the image's size; the encodings follow from it.
+"""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model_store.manifest import Task
+from service.errors import UnprocessableError
+from service.maps import class_map, resize, unit_vectors
+
+DEPTH_SCALE_M = 0.001
+"""Metres per count of a 16-bit depth PNG: a millimetre, up to 65.535 m."""
+
+# Bytes per pixel before compression: in a PNG, in an npz.
+_BYTES = {
+    "classification": (0, 0),
+    "segmentation": (2, 2),
+    "depth": (2, 4),
+    "normals": (3, 12),
+    "edges": (1, 4),
+    "saliency": (1, 4),
+}
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one task says about the image."""
+
+    task: Task
+    values: NDArray[Any]
+    """By kind: probabilities [classes]; class indices [H, W]; metres, or probabilities, [H, W];
+    unit vectors [H, W, 3] (x right, y down, z forward). H, W are the image's."""
+    raw: NDArray[np.float32]
+    """The network's own output without the batch dimension, at its own resolution."""
+
+
+def check_size(
+    tasks: Mapping[str, Task], height: int, width: int, limit_bytes: int, raw: bool
+) -> None:
+    """Refuses an answer that would be too large.
+
+    Raises:
+        UnprocessableError: the dense outputs at the image's size exceed the limit.
+    """
+    size = sum(_BYTES[t.kind][raw] for t in tasks.values()) * height * width
+    if size > limit_bytes:
+        raise UnprocessableError(
+            f"the outputs for {len(tasks)} tasks at {width} x {height} take {size} bytes, "
+            f"{limit_bytes} are allowed: ask for fewer tasks or scale the image down",
+            max_output_bytes=limit_bytes,
+        )
+
+
+def interpret(
+    tasks: Mapping[str, Task], raw: Mapping[str, NDArray[np.float32]], height: int, width: int
+) -> dict[str, Output]:
+    """Network outputs (batch of one) at the image's size, by task."""
+    return {
+        name: Output(task, _values(task, raw[name][0], height, width), raw[name][0])
+        for name, task in tasks.items()
+    }
+
+
+def _values(task: Task, raw: NDArray[np.float32], height: int, width: int) -> NDArray[Any]:
+    match task.kind:
+        case "classification":
+            powers = np.exp(raw - raw.max())
+            return np.asarray(powers / powers.sum())
+        case "segmentation":
+            return class_map(raw, height, width)
+        case "normals":
+            return unit_vectors(raw, height, width)
+        case _:
+            return resize(raw[0], height, width)
+
+
+def as_json(output: Output) -> dict[str, Any]:
+    """One output as JSON (design Sec. 6)."""
+    task, values = output.task, output.values
+    if task.kind == "classification":
+        return {
+            "kind": task.kind,
+            "labels": list(task.labels) or [str(i) for i in range(task.classes)],
+            "probabilities": [round(p, 6) for p in values.tolist()],
+        }
+    height, width = values.shape[:2]
+    answer: dict[str, Any] = {"kind": task.kind, "height": height, "width": width}
+    match task.kind:
+        case "segmentation":
+            # Grey levels are class indices, so that every library reads them unchanged.
+            small = task.classes <= 256
+            pixels = values.astype(np.uint8) if small else values
+            answer |= {"encoding": "png" if small else "png16", "labels": list(task.labels)}
+        case "depth":
+            counts = np.rint(values / DEPTH_SCALE_M).clip(0, 65535)
+            pixels = counts.astype(np.uint16)
+            answer |= {"encoding": "png16", "scale": DEPTH_SCALE_M, "unit": "m"}
+        case "normals":
+            pixels = to_bytes((values + 1) / 2)
+            answer |= {"encoding": "png", "scale": 2 / 255, "offset": -1.0}
+        case _:
+            pixels = to_bytes(values)
+            answer |= {"encoding": "png", "scale": 1 / 255}
+    return answer | {"data": base64.b64encode(png(Image.fromarray(pixels))).decode()}
+
+
+def as_npz(outputs: Mapping[str, Output]) -> bytes:
+    """All outputs as a NumPy archive: values by task, and ``<task>.logits`` for segmentation."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, output in outputs.items():
+        arrays[name] = output.values
+        if output.task.kind == "segmentation":
+            arrays[f"{name}.logits"] = output.raw
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def to_bytes(unit: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Values in [0, 1] as bytes."""
+    scaled = np.rint(unit * np.float32(255)).clip(0, 255)
+    return np.asarray(scaled, dtype=np.uint8)
+
+
+def png(image: Image.Image) -> bytes:
+    """A PNG; the fastest compression, since half the size is not worth ten times the time."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,66 @@
+"""What a prediction asks for, from query parameters or form fields: flat text to a PredictQuery.
+
+``budget`` is a number of GMACs; ``preference`` is a JSON object, or one parameter per task
+(``preference.depth=1.0``); ``tasks`` is comma-separated. Or ``request`` holds it all as JSON.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from service.bodies import parse_json
+from service.errors import UnprocessableError
+from service.schemas import PredictQuery
+
+_MOST_FIELDS = 300
+
+
+def query_of(fields: Iterable[tuple[str, str]]) -> PredictQuery:
+    """Checks flat fields as strictly as JSON.
+
+    Raises:
+        UnprocessableError: a field is unknown, given twice, or not what it should be.
+        BadRequestError: ``request`` is not JSON.
+    """
+    found: dict[str, Any] = {}
+    pairs = list(fields)
+    if len(pairs) > _MOST_FIELDS:
+        raise UnprocessableError(f"more than {_MOST_FIELDS} fields")
+    for name, text in pairs:
+        _place(found, name, text)
+    if "request" in found:
+        if len(found) > 1:
+            others = sorted(set(found) - {"request"})
+            raise UnprocessableError(f"either the field request or {others}, not both")
+        return parse_json(found["request"].encode(), PredictQuery)
+    return parse_json(to_json(found, inf_nan_mode="constants"), PredictQuery)
+
+
+def _place(found: dict[str, Any], name: str, text: str) -> None:
+    head, dot, rest = name.partition(".")
+    if name == "tasks":
+        found.setdefault("tasks", []).extend(t.strip() for t in text.split(",") if t.strip())
+    elif dot and head in ("budget", "preference"):
+        inner = found.setdefault(head, {})
+        if not isinstance(inner, dict) or rest in inner:
+            raise UnprocessableError(f"{name} is given twice")
+        inner[rest] = _value(name, text)
+    elif name in found:
+        raise UnprocessableError(f"{name} is given twice")
+    elif name == "preference":
+        found[name] = _value(name, text)
+    elif name == "budget":
+        value = _value(name, text)
+        found[name] = value if isinstance(value, dict) else {"gmacs": value}
+    else:
+        found[name] = text
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise UnprocessableError(
+            f"{name}: {text[:60]!r} is neither a number nor a JSON object"
+        ) from error

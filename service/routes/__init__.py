@@ -1,0 +1,1 @@
+"""HTTP: one file per resource. Endpoints read requests and write responses, nothing else."""

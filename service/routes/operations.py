@@ -1,0 +1,67 @@
+"""``/livez``, ``/readyz``, ``/healthz``, ``/metrics``: for those who run the service."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import RedirectResponse, Response
+
+from service.errors import UnavailableError
+from service.openapi import problems
+from service.routes.deps import RuntimeDep
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/", include_in_schema=False)
+async def index(request: Request) -> Response:
+    """People who open the bare address want the documentation."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def livez() -> dict[str, str]:
+    """200 as long as requests are answered at all."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", summary="Should traffic come here?", responses=problems(503))
+async def readyz(runtime: RuntimeDep) -> dict[str, str]:
+    """503 while starting and, from SIGTERM on, before connections are closed."""
+    if runtime.draining:
+        raise UnavailableError("the service is shutting down")
+    return {"status": "ready"}
+
+
+@router.get("/healthz", summary="How is it?", responses=problems(503))
+async def healthz(runtime: RuntimeDep) -> dict[str, Any]:
+    """Models, execution provider, Redis and what is held in memory.
+
+    `degraded` means that requests are answered, but the cache is this process's memory, or a
+    model could not be opened.
+    """
+    entries, catalog = runtime.cache.entries, runtime.catalog
+    degraded = not entries.up or bool(catalog.refused)
+    return {
+        "status": "draining" if runtime.draining else "degraded" if degraded else "ok",
+        "models": {n: m.manifest.version for n, m in catalog.models.items()},
+        "refused_models": dict(catalog.refused),
+        "provider": {"name": runtime.device.provider, "reason": runtime.device.reason},
+        "redis": {
+            "up": entries.up,
+            "embedded": runtime.embedded is not None,
+            **({} if entries.up else {"reason": entries.reason}),
+        },
+        "cache": {
+            "where": "redis" if entries.up else "memory",
+            "memory_entries": len(entries.memory),
+            "memory_bytes": entries.memory.bytes,
+        },
+        "sessions": {"count": len(runtime.sessions), "bytes": runtime.sessions.bytes},
+    }
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(runtime: RuntimeDep) -> Response:
+    """Text exposition format."""
+    return Response(generate_latest(runtime.metrics.registry), media_type=CONTENT_TYPE_LATEST)

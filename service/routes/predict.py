@@ -1,0 +1,86 @@
+"""``/predict``: an image in, one answer per task out."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from service.accept import negotiate
+from service.bodies import media_type, parse_json
+from service.errors import UnprocessableError, UnsupportedMediaError
+from service.openapi import prediction_body, problems
+from service.queries import query_of
+from service.routes.deps import RuntimeDep
+from service.schemas import PredictAnswer, PredictBody, PredictQuery
+
+router = APIRouter(tags=["prediction"])
+
+_FORM_FIELD_BYTES = 1 << 16
+
+
+@router.post(
+    "/predict",
+    summary="Predict with a sub-network",
+    response_class=Response,
+    openapi_extra=prediction_body(),
+    responses={
+        200: {
+            "model": PredictAnswer,
+            "content": {"application/x-npz": {}, "image/png": {}},
+        },
+        **problems(400, 404, 406, 413, 415, 422),
+    },
+)
+async def predict(request: Request, runtime: RuntimeDep) -> Response:
+    """Send the image as a multipart file field `image`, as the raw body, or in base64 JSON.
+
+    Name a `subnet_id`, or a `budget` and a `preference`. Dense outputs have the size of the image
+    (EXIF orientation applied): segmentation as a PNG of class indices, depth as a 16-bit PNG in
+    units of `scale`, normals and probabilities as 8-bit PNGs (`value = pixel * scale + offset`).
+    `Accept: application/x-npz` gives arrays, `Accept: image/png` with `task` gives a picture.
+    """
+    form = negotiate(request.headers.get("accept"))
+    query, image = await _read(request)
+    answered = await runtime.predictions.predict(query, image, form)
+    return Response(answered.content, media_type=answered.media_type)
+
+
+async def _read(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
+    kind = media_type(request)
+    if kind == "multipart/form-data":
+        return await _from_form(request)
+    if kind.startswith("image/"):
+        query = query_of(request.query_params.multi_items())
+        body = await request.body()
+        return query, lambda: body
+    if kind == "application/json":
+        if request.query_params:
+            raise UnprocessableError("with a JSON body, everything goes into the JSON")
+        # A body of many megabytes takes long enough to parse to hold up others.
+        asked = await asyncio.to_thread(parse_json, await request.body(), PredictBody)
+        return asked, lambda: _decoded(asked.image)
+    raise UnsupportedMediaError(
+        "send the image as multipart/form-data (file field `image`), as the raw body with "
+        "Content-Type: image/jpeg, image/png or image/webp, or as JSON with `image` in base64"
+    )
+
+
+async def _from_form(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
+    async with request.form(max_files=1, max_fields=300, max_part_size=_FORM_FIELD_BYTES) as fields:
+        image = fields.get("image")
+        if not isinstance(image, UploadFile):
+            raise UnprocessableError("the file field `image` is missing")
+        text = [(n, v) for n, v in fields.multi_items() if isinstance(v, str)]
+        query = query_of([*request.query_params.multi_items(), *text])
+        content = await image.read()
+        return query, lambda: content
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        raise UnprocessableError(f"image is not valid base64: {error}") from error

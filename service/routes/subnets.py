@@ -1,0 +1,106 @@
+"""``/subnet``: dial a sub-network, look at it, download it."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from model_store.cache_records import StoredSubnet
+from service.bodies import read_json
+from service.openapi import json_body, problems
+from service.routes.deps import RuntimeDep
+from service.schemas import Dial, DialledAnswer, SubnetAnswer
+
+router = APIRouter(prefix="/subnet", tags=["sub-networks"])
+
+
+@router.post(
+    "",
+    response_model=DialledAnswer,
+    summary="The sub-network for a budget and a preference per task",
+    openapi_extra=json_body(Dial),
+    responses=problems(400, 404, 413, 415, 422),
+)
+async def dial(request: Request, runtime: RuntimeDep) -> Response:
+    """Idempotent: the same request against the same model version gives the same `subnet_id`."""
+    wish = await read_json(request, Dial)
+    dialled = await runtime.subnets.dial(wish)
+    answer = DialledAnswer(
+        **_described(dialled.subnet_id, dialled.stored).__dict__,
+        budget_gmacs=wish.budget.gmacs,
+        cache="hit" if dialled.hit else "miss",
+        timings_ms=dialled.timings_ms,
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/{subnet_id}",
+    response_model=SubnetAnswer,
+    summary="A sub-network that was dialled before",
+    responses=problems(404),
+)
+async def get(subnet_id: str, runtime: RuntimeDep) -> Response:
+    """What is known about it, without its weights."""
+    answer = _described(subnet_id, await runtime.subnets.get(subnet_id))
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/{subnet_id}/onnx",
+    response_class=Response,
+    summary="Its ONNX file",
+    responses={
+        200: {"content": {"application/octet-stream": {}}},
+        304: {"description": "Not modified (If-None-Match)"},
+        **problems(404),
+    },
+)
+async def onnx(subnet_id: str, request: Request, runtime: RuntimeDep) -> Response:
+    """Static ONNX: input `image` float32 [N, 3, H, W], RGB in [0, 1]; outputs named after tasks."""
+    stored = await runtime.subnets.get(subnet_id)
+    if _matches(request.headers.get("if-none-match"), _etag(stored)):
+        return Response(status_code=304, headers={"etag": _etag(stored)})
+    stored, content = await runtime.subnets.onnx(subnet_id)
+    name = f"{stored.metadata.model}-{stored.metadata.version}-{subnet_id}.onnx"
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={
+            "etag": _etag(stored),
+            "content-disposition": f'attachment; filename="{name}"',
+        },
+    )
+
+
+def _described(subnet_id: str, stored: StoredSubnet) -> SubnetAnswer:
+    known = stored.metadata
+    self_link = f"/subnet/{subnet_id}"
+    return SubnetAnswer(
+        subnet_id=subnet_id,
+        model=known.model,
+        version=known.version,
+        tasks=known.tasks,
+        gmacs=known.gmacs,
+        parameters=known.parameters,
+        size_bytes=known.size_bytes,
+        widths=known.widths,
+        channels=known.channels,
+        predicted=known.predicted,
+        sha256=stored.sha256,
+        links={
+            "self": self_link,
+            "onnx": f"{self_link}/onnx",
+            "predict": f"/predict?subnet_id={subnet_id}",
+        },
+    )
+
+
+def _etag(stored: StoredSubnet) -> str:
+    return f'"{stored.sha256}"'
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """Weak comparison, as RFC 9110 (13.1.2) has it for If-None-Match."""
+    if if_none_match is None:
+        return False
+    tags = [t.strip().removeprefix("W/") for t in if_none_match.split(",")]
+    return "*" in tags or etag in tags

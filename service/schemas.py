@@ -1,0 +1,181 @@
+"""Bodies of requests and responses (design Sec. 6)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from model_store.manifest import InputSpec, Metric, Provenance, TaskKind
+from model_store.request import Precision
+from model_store.subnet.search import Algorithm
+from model_store.subnetwork import Widths
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Preference = Annotated[float, Field(ge=0.0, le=1.0)]
+# Bounded where it is read, so that nothing behind has to think of 1e308.
+Gmacs = Annotated[float, Field(gt=0.0, le=1e6)]
+
+
+class Body(BaseModel):
+    """A request: nothing unknown in it, no NaN, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Budget(Body):
+    """What a sub-network may cost."""
+
+    gmacs: Gmacs = Field(description="1e9 multiply-accumulates at batch 1", examples=[0.03])
+
+
+class _Wish(Body):
+    model: Name | None = Field(None, description="The default model if not given.")
+    preference: dict[Name, Preference] = Field(
+        default_factory=dict,
+        max_length=256,
+        description="Task to preference in [0, 1]; tasks not named have 0.",
+    )
+    tasks: list[Name] | None = Field(
+        None, min_length=1, max_length=256, description="The tasks to keep; all if not given."
+    )
+    search: Algorithm = "evolution"
+    precision: Precision = "fp32"
+
+
+class Dial(_Wish):
+    """Which sub-network: a budget and a preference per task."""
+
+    budget: Budget
+
+
+class PredictQuery(_Wish):
+    """A prediction without its image: a known sub-network, or a dial."""
+
+    subnet_id: Name | None = None
+    budget: Budget | None = None
+    task: Name | None = Field(None, description="The task to draw, with Accept: image/png.")
+
+    @model_validator(mode="after")
+    def _either(self) -> "PredictQuery":
+        dialled = sorted(self.model_fields_set & set(Dial.model_fields))
+        if self.subnet_id is not None and dialled:
+            raise ValueError(f"either subnet_id or {dialled}, not both")
+        if self.subnet_id is None and self.budget is None:
+            raise ValueError("either subnet_id or budget (with preference) is needed")
+        return self
+
+    def dial(self) -> Dial:
+        """The dial; to be asked only where there is no ``subnet_id``."""
+        return Dial.model_validate({name: getattr(self, name) for name in Dial.model_fields})
+
+
+class PredictBody(PredictQuery):
+    """A prediction with its image in base64."""
+
+    image: str = Field(description="JPEG, PNG or WebP in base64.")
+
+
+class Answer(BaseModel):
+    """A response."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class SubnetAnswer(Answer):
+    """A sub-network."""
+
+    subnet_id: str
+    model: str
+    version: str
+    tasks: tuple[str, ...]
+    gmacs: float
+    parameters: int
+    size_bytes: int
+    widths: Widths
+    channels: dict[str, int]
+    predicted: dict[str, dict[str, float | str]]
+    sha256: str
+    links: dict[str, str]
+
+
+class DialledAnswer(SubnetAnswer):
+    """A sub-network that answers a dial."""
+
+    budget_gmacs: float
+    cache: Literal["hit", "miss"]
+    timings_ms: dict[str, float]
+
+
+class PredictAnswer(Answer):
+    """A prediction. What an output holds depends on its task's kind."""
+
+    subnet_id: str
+    gmacs: float
+    cache: Literal["hit", "miss"]
+    timings_ms: dict[str, float]
+    outputs: dict[str, dict[str, Any]]
+
+
+class ModelSummary(Answer):
+    """A published model, in brief."""
+
+    name: str
+    version: str
+    method: str
+    default: bool
+    tasks: tuple[str, ...]
+    budget: dict[str, float]
+    links: dict[str, str]
+
+
+class ModelList(Answer):
+    """All models served."""
+
+    models: tuple[ModelSummary, ...]
+
+
+class TaskAnswer(Answer):
+    """A task of a model."""
+
+    name: str
+    kind: TaskKind
+    classes: int
+    labels: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    metric: Metric
+
+
+class WidthChoices(Answer):
+    """The width ratios that can be chosen."""
+
+    encoder: dict[str, tuple[float, ...]]
+    """By group."""
+    decoders: dict[str, tuple[float, ...]]
+    """By task."""
+
+
+class ModelAnswer(Answer):
+    """A published model."""
+
+    name: str
+    version: str
+    method: str
+    digest: str
+    default: bool
+    tasks: tuple[TaskAnswer, ...]
+    input: InputSpec
+    budget: dict[str, float]
+    """``min_gmacs`` and ``max_gmacs`` with all tasks kept; more than the maximum buys nothing."""
+    widths: WidthChoices
+    provenance: Provenance
+    report: dict[str, Any]
+    links: dict[str, str]
+
+
+class Problem(Answer):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str

@@ -1,0 +1,230 @@
+"""From a dial to a sub-network: look it up, else search, extract, calibrate and keep it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from model_store.cache import SubnetCache
+from model_store.cache_flights import Flights
+from model_store.cache_records import StoredSubnet
+from model_store.published import PublishedModel
+from model_store.subnetwork import Choice, Subnet, SubnetMetadata, SubnetRequest, build, choose
+from model_store.subnetwork import subnet_id as identify
+from service.catalog import Catalog
+from service.errors import NotFoundError, UnprocessableError
+from service.metrics import Metrics
+from service.schemas import Dial
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STAGES = ("search", "extract", "calibrate", "store")
+
+
+_Found = tuple[str, Choice | None, float]
+"""A sub-network's id, its choice of widths if a search made it just now, and the search's ms."""
+
+
+@dataclass(frozen=True)
+class Dialled:
+    """The sub-network that answers a dial."""
+
+    subnet_id: str
+    stored: StoredSubnet
+    hit: bool
+    """Whether it was there before."""
+    timings_ms: dict[str, float]
+    """By stage; 0 for what did not have to be done."""
+
+
+class Subnets:
+    """Sub-networks of all models served. Blocking work runs in the executor."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        cache: SubnetCache,
+        executor: Executor,
+        threads: int,
+        metrics: Metrics,
+    ) -> None:
+        """Builds nothing yet.
+
+        Args:
+            catalog: the models.
+            cache: where sub-networks are kept.
+            executor: where searches and builds run.
+            threads: threads of one calibration.
+            metrics: told how long each stage took.
+        """
+        self._catalog = catalog
+        self._cache = cache
+        self._executor = executor
+        self._threads = threads
+        self._metrics = metrics
+        self._searches: Flights[_Found] = Flights()
+
+    async def dial(self, dial: Dial) -> Dialled:
+        """The sub-network for a budget and preferences.
+
+        Raises:
+            NotFoundError: unknown model.
+            UnprocessableError: the dial does not fit the model.
+            InfeasibleBudget: no sub-network is that small.
+        """
+        model = self._catalog.get(dial.model)
+        try:
+            request = SubnetRequest.of(
+                model,
+                dial.budget.gmacs,
+                dial.preference,
+                dial.tasks,
+                search=dial.search,
+                precision=dial.precision,
+            )
+        except ValueError as error:
+            raise UnprocessableError(str(error)) from error
+        timings = dict.fromkeys(STAGES, 0.0)
+        digest = request.digest(model)
+        choice: Choice | None = None
+        subnet_id = await self._cache.subnet_of(digest)
+        if subnet_id is None:
+            subnet_id, choice, timings["search"] = await self._resolve(model, request, digest)
+        stored = await self._cache.find(subnet_id)
+        hit = stored is not None
+        if stored is None:
+
+            async def chosen() -> Choice:
+                if choice is not None:
+                    return choice
+                again, timings["search"] = await self._search(model, request)
+                return again
+
+            stored, spent = await self._build(model, subnet_id, chosen)
+            timings |= spent
+        return Dialled(subnet_id, stored, hit, timings)
+
+    async def get(self, subnet_id: str) -> StoredSubnet:
+        """A sub-network that was dialled before.
+
+        Raises:
+            NotFoundError: it is not known, or no longer.
+        """
+        stored = await self._cache.described(subnet_id)
+        if stored is None:
+            raise NotFoundError(
+                f"unknown sub-network {subnet_id[:64]!r}: it was never dialled here, or its time "
+                "to live is over; POST /subnet with the same budget and preference gives the same "
+                "subnet_id again"
+            )
+        return stored
+
+    async def onnx(self, subnet_id: str) -> tuple[StoredSubnet, bytes]:
+        """A sub-network's ONNX file; built again where it is lost or corrupt.
+
+        Raises:
+            NotFoundError: the sub-network is not known, or its model version is no longer served.
+        """
+        stored = await self.get(subnet_id)
+        content = await self._cache.onnx(stored)
+        if content is None:
+            model, choice = self._again(subnet_id, stored.metadata)
+
+            async def chosen() -> Choice:
+                return choice
+
+            stored, _ = await self._build(model, subnet_id, chosen)
+            content = await self._cache.onnx(stored)
+        if content is None:
+            raise NotFoundError(f"sub-network {subnet_id!r} is larger than the cache can hold")
+        return stored, content
+
+    def model_of(self, metadata: SubnetMetadata) -> PublishedModel:
+        """The model that a sub-network was cut from.
+
+        Raises:
+            NotFoundError: that version is no longer served.
+        """
+        model = self._catalog.by_digest(metadata.model_digest)
+        if model is None:
+            raise NotFoundError(
+                f"version {metadata.version!r} of model {metadata.model!r} is no longer served; "
+                "POST /subnet again for a sub-network of the current version"
+            )
+        return model
+
+    def _again(self, subnet_id: str, metadata: SubnetMetadata) -> tuple[PublishedModel, Choice]:
+        """The choice that led to a sub-network, from its description."""
+        model = self.model_of(metadata)
+        # Decoders that were dropped stand at their smallest width.
+        dropped = [g for g in model.space.groups if g.name not in metadata.channels]
+        widest = {g.name: metadata.channels[g.within] if g.within else g.full for g in dropped}
+        smallest = {g.name: min(g.smallest, widest[g.name]) for g in dropped}
+        channels = {**metadata.channels, **smallest}
+        architecture = model.space.from_channels(channels)
+        macs = model.cost.for_tasks(metadata.tasks).of(architecture)
+        choice = Choice(subnet_id, architecture, metadata.tasks, macs, metadata.predicted)
+        if identify(model, architecture, metadata.tasks, "fp32") != subnet_id:
+            raise NotFoundError(f"the description of sub-network {subnet_id!r} is not its own")
+        return model, choice
+
+    async def _resolve(self, model: PublishedModel, request: SubnetRequest, digest: str) -> _Found:
+        """Searches for a request that is not in the cache, once for all who ask at a time."""
+
+        async def work() -> _Found:
+            # Another search may have ended between the caller's lookup and now.
+            known = await self._cache.subnet_of(digest, counted=False)
+            if known is not None:
+                return known, None, 0.0
+            choice, milliseconds = await self._search(model, request)
+            await self._cache.link(digest, choice.subnet_id)
+            return choice.subnet_id, choice, milliseconds
+
+        return await self._searches.run(digest, work)
+
+    async def _search(self, model: PublishedModel, request: SubnetRequest) -> tuple[Choice, float]:
+        start = time.perf_counter()
+        choice = await self._run(lambda: choose(model, request))
+        seconds = time.perf_counter() - start
+        self._metrics.stage_seconds["search"].observe(seconds)
+        return choice, 1e3 * seconds
+
+    async def _build(
+        self,
+        model: PublishedModel,
+        subnet_id: str,
+        chosen: Callable[[], Awaitable[Choice]],
+    ) -> tuple[StoredSubnet, dict[str, float]]:
+        built_at = 0.0
+
+        async def work() -> Subnet:
+            nonlocal built_at
+            choice = await chosen()
+            subnet = await self._run(lambda: build(model, choice, self._threads))
+            built_at = time.perf_counter()
+            return subnet
+
+        stored, here = await self._cache.build_once(subnet_id, work)
+        if not here:
+            return stored, {}
+        spent = {s: stored.metadata.timings_ms[s] for s in ("extract", "calibrate")}
+        if built_at:  # else this caller joined a build that another one measures
+            spent["store"] = 1e3 * (time.perf_counter() - built_at)
+            for stage, milliseconds in spent.items():
+                self._metrics.stage_seconds[stage].observe(milliseconds / 1e3)
+            log.info(
+                "built sub-network %s of %s: %.4f GMACs, %s",
+                subnet_id,
+                model.manifest.name,
+                stored.metadata.gmacs,
+                ", ".join(f"{s} {ms:.0f} ms" for s, ms in spent.items()),
+            )
+        return stored, spent
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)

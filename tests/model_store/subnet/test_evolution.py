@@ -1,0 +1,59 @@
+"""The default search, where the space is too large to enumerate."""
+
+import numpy as np
+import pytest
+
+from model_store.subnet.cost import CostModel, CostTerm
+from model_store.subnet.predictor import AccuracyPredictor, tensor_shapes
+from model_store.subnet.preference import Preference
+from model_store.subnet.problem import Problem
+from model_store.subnet.repair import shrink_to_fit
+from model_store.subnet.search import search
+from model_store.subnet.space import Group, SearchSpace
+
+TENTHS = tuple(round(0.1 * n, 1) for n in range(2, 11))
+TASKS = tuple("abcdef")
+
+SPACE = SearchSpace(
+    (
+        *(Group.of(f"layer{i}", 80 + 8 * i, TENTHS, 8) for i in range(12)),
+        *(Group.of(f"head.{t}", 128, TENTHS, 8, task=t, within="layer11") for t in TASKS),
+    )
+)
+
+COST = CostModel(
+    SPACE,
+    [
+        CostTerm(256, 9, (3,), ("layer0",)),
+        *(CostTerm(64, 9, (f"layer{i}",), (f"layer{i + 1}",)) for i in range(11)),
+        *(CostTerm(16, 1, (f"head.{t}",), (40,), t) for t in TASKS),
+    ],
+)
+
+
+def predictor(seed: int) -> AccuracyPredictor:
+    """A predictor fitted to nothing, by which wider is mostly better."""
+    rng = np.random.default_rng(seed)
+    tensors = {}
+    for name, shape in tensor_shapes(len(TASKS), len(SPACE.groups)).items():
+        shift = {"model.0.weight": 0.5, "heads.weight": -0.3, "targets.std": 9.0}.get(name, 0.0)
+        tensors[name] = ((rng.normal(size=shape) + shift) / np.sqrt(shape[-1])).astype(np.float32)
+    return AccuracyPredictor.from_tensors(tensors, TASKS, len(SPACE.groups))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_beats_ten_thousand_random_candidates_and_the_paper(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    budget = int(rng.integers(COST.of(SPACE.smallest()), COST.of(SPACE.largest())))
+    preference = dict(zip(TASKS, rng.uniform(size=len(TASKS)).tolist(), strict=True))
+    losses = predictor(seed).standardised_losses
+    evolution, paper = (
+        search(name, SPACE, COST, losses, budget, preference, np.random.default_rng(seed))
+        for name in ("evolution", "ecmt")
+    )
+    problem = Problem(COST, losses, budget, Preference.of(SPACE, preference, None))
+    random_PG = rng.integers(0, SPACE.choices_G, size=(10_000, len(SPACE.groups)))
+    best = problem.score(shrink_to_fit(problem, random_PG, problem.free, rng)).max()
+    assert evolution.score > best
+    assert evolution.score > paper.score
+    assert max(evolution.macs, paper.macs) <= budget

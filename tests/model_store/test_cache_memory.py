@@ -1,0 +1,43 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_store.cache_memory import MemoryEntries
+
+KEYS = st.sampled_from("abcdef")
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    memory = MemoryEntries(limit_bytes=10)
+    memory.put("a", b"1234", saved=False)
+    memory.put("b", b"1234", saved=False)
+    memory.get("a", saved_too=False)
+    memory.put("c", b"1234", saved=False)
+    assert memory.get("b", saved_too=True) is None
+    assert memory.get("a", saved_too=True) == b"1234"
+
+
+def test_a_copy_of_what_redis_holds_is_read_only_when_asked_for() -> None:
+    memory = MemoryEntries(limit_bytes=10)
+    memory.put("a", b"1", saved=True)
+    memory.put("b", b"2", saved=False)
+    assert memory.get("a", saved_too=False) is None
+    assert memory.get("a", saved_too=True) == b"1"
+    assert memory.unsaved() == (("b", b"2"),)
+
+
+def test_a_value_larger_than_everything_is_not_kept_and_evicts_nothing() -> None:
+    memory = MemoryEntries(limit_bytes=4)
+    memory.put("a", b"12", saved=False)
+    memory.put("b", b"12345", saved=False)
+    assert memory.get("a", saved_too=True) == b"12"
+    assert len(memory) == 1
+
+
+@given(st.lists(st.tuples(KEYS, st.binary(max_size=8), st.booleans())))
+def test_bytes_are_counted_exactly_and_bounded(puts: list[tuple[str, bytes, bool]]) -> None:
+    memory = MemoryEntries(limit_bytes=12)
+    for key, value, saved in puts:
+        memory.put(key, value, saved)
+        held = [memory.get(k, saved_too=True) for k in "abcdef"]
+        assert memory.bytes == sum(len(v) for v in held if v is not None) <= 12
+        assert memory.get(key, saved_too=True) == value

@@ -1,0 +1,114 @@
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from model_store.cache_server import EmbeddedServer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+def put(server: EmbeddedServer, key: str, value: str) -> None:
+    with Redis.from_url(server.url) as redis:
+        redis.set(key, value, ex=1000)
+
+
+def read(server: EmbeddedServer, key: str) -> object:
+    with Redis.from_url(server.url) as redis:
+        return redis.get(key)
+
+
+def kill(server: EmbeddedServer) -> None:
+    """Kills the server as a crash would, and waits until nobody answers."""
+    with Redis.from_url(server.url) as redis:
+        info = redis.info("server")
+        assert isinstance(info, dict)
+        os.kill(info["process_id"], signal.SIGKILL)
+        with contextlib.suppress(RedisConnectionError):
+            while redis.ping():
+                pass
+
+
+def test_only_its_user_can_connect_and_only_through_the_socket(server: EmbeddedServer) -> None:
+    assert server.socket_path.stat().st_mode & 0o077 == 0
+    assert server.folder.stat().st_mode & 0o077 == 0
+    with Redis.from_url(server.url) as redis:
+        assert redis.config_get("port") == {"port": "0"}
+
+
+def test_the_last_user_stops_it_and_its_entries_are_there_again(server: EmbeddedServer) -> None:
+    other = EmbeddedServer(server.folder)
+    other.start()
+    put(server, "key", "value")
+    server.stop()
+    assert read(other, "key") == b"value"
+    other.stop()
+    with pytest.raises(RedisConnectionError):
+        read(other, "key")
+    server.start()
+    assert read(server, "key") == b"value"
+
+
+def test_a_server_that_died_is_started_again_by_any_user(server: EmbeddedServer) -> None:
+    other = EmbeddedServer(server.folder)
+    other.start()
+    kill(server)
+    other.ensure()
+    put(server, "key", "value")
+    assert read(other, "key") == b"value"
+    other.stop()
+
+
+def test_a_server_left_behind_by_a_crash_is_used_again(server: EmbeddedServer) -> None:
+    put(server, "key", "value")
+    assert server._users is not None
+    server._users.close()  # what the operating system does when a process is killed
+    server._users = None
+    again = EmbeddedServer(server.folder)
+    again.start()
+    assert read(again, "key") == b"value"
+    again.stop()
+    with pytest.raises(RedisConnectionError):
+        read(again, "key")
+
+
+def test_a_stale_socket_is_no_obstacle(server: EmbeddedServer) -> None:
+    kill(server)
+    assert server.socket_path.exists()
+    server.stop()
+    server.start()
+    put(server, "key", "value")
+
+
+def test_saved_entries_that_cannot_be_read_are_dropped(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "dump.rdb").write_bytes(b"REDIS0011 this is not a dump")
+    server = EmbeddedServer(folder)
+    server.start()
+    put(server, "key", "value")
+    server.stop()
+
+
+def test_a_folder_with_a_long_name_has_its_socket_elsewhere(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / ("long" * 30))
+    server.start()
+    put(server, "key", "value")
+    assert len(os.fsencode(server.socket_path)) <= 104
+    server.stop()
+    assert not server.socket_path.exists()

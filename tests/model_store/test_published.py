@@ -1,0 +1,286 @@
+"""Opening a published model: what it gives, and every corruption that is refused.
+
+A refusal names the file and the reason.
+"""
+
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import safetensors.numpy
+
+from model_store.published import FILES, ModelError, ModelStore, PublishedModel, open_model
+from tests.tiny import CALIBRATION_IMAGES, tiny_images
+
+ALL_FILES = ("manifest.json", *FILES)
+
+
+def refused(version: Path, file: str, reason: str = ".") -> None:
+    with pytest.raises(ModelError, match=reason) as caught:
+        open_model(version)
+    assert caught.value.file == version / file
+    assert str(version / file) in str(caught.value)
+    assert caught.value.reason
+
+
+def forge(version: Path, file: str, content: bytes) -> None:
+    """Replaces a file and makes the manifest agree, as somebody hostile would."""
+    (version / file).write_bytes(content)
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    manifest["files"][file] = {"sha256": sha256(content).hexdigest(), "bytes": len(content)}
+    (version / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_model_opens_with_all_its_parts(tiny: PublishedModel) -> None:
+    assert tiny.manifest.name == "tiny"
+    assert tiny.digest == sha256((tiny.path / "manifest.json").read_bytes()).hexdigest()
+    assert tiny.calibration_NHWC.shape == (CALIBRATION_IMAGES, 32, 32, 3)
+    np.testing.assert_array_equal(tiny.calibration_NHWC, tiny_images(CALIBRATION_IMAGES, 0))
+    assert tiny.report["full"]["depth"] == {"loss": 1.0}
+    assert tiny.predictor.tasks == tiny.space.tasks
+    assert tiny.cost.of(tiny.space.largest()) > tiny.cost.of(tiny.space.smallest())
+
+
+def test_nothing_of_a_model_can_be_written_to(tiny: PublishedModel) -> None:
+    assert not tiny.calibration_NHWC.flags.writeable
+    assert not any(w.flags.writeable for w in tiny.graph.weights.values())
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_a_flipped_byte_is_found(version: Path, file: str, place: float) -> None:
+    content = bytearray((version / file).read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    (version / file).write_bytes(content)
+    refused(version, file, "has digest .*, the manifest says")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_truncated_file_is_found(version: Path, file: str) -> None:
+    content = (version / file).read_bytes()
+    (version / file).write_bytes(content[:-1])
+    refused(version, file, f"has {len(content) - 1} bytes, the manifest says {len(content)}")
+
+
+@pytest.mark.parametrize("file", ALL_FILES)
+def test_an_empty_file_is_found(version: Path, file: str) -> None:
+    (version / file).write_bytes(b"")
+    refused(version, file)
+
+
+@pytest.mark.parametrize("file", ALL_FILES)
+def test_a_missing_file_is_found(version: Path, file: str) -> None:
+    (version / file).unlink()
+    refused(version, file, "is missing")
+
+
+@pytest.mark.parametrize("file", ALL_FILES)
+def test_a_link_is_not_followed(version: Path, file: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (version / file).rename(outside)
+    (version / file).symlink_to(outside)
+    refused(version, file, "is not a plain file")
+
+
+def test_a_pipe_does_not_block(version: Path) -> None:
+    (version / "report.json").unlink()
+    os.mkfifo(version / "report.json")
+    refused(version, "report.json", "is not a plain file")
+
+
+def test_a_folder_that_does_not_exist_is_no_model(tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere", "manifest.json", "is missing")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{", "Expecting"),
+        (b"[]", "a JSON object expected"),
+        (b"\xff\xfe\x00", "decode"),
+        (b"{}", "schema version 1 expected, found None"),
+        (b'{"schema_version": 2, "novelty": 1}', "schema version 1 expected, found 2"),
+        (b'{"schema_version": 1, "name": "\x00"}', "control character"),
+        (b'{"schema_version": 1, "divisor": NaN}', "NaN is not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_corrupt_manifest_is_refused(version: Path, content: bytes, reason: str) -> None:
+    (version / "manifest.json").write_bytes(content)
+    refused(version, "manifest.json", reason)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("novelty", 1, "novelty: Extra inputs"),
+        ("name", "../x", "name: String should match"),
+        ("divisor", 5, "divisor"),
+        ("files", {}, "states no digest of supernet.onnx"),
+        ("files", {"../x": {"sha256": "0" * 64, "bytes": 1}}, "files"),
+    ],
+)
+def test_a_manifest_that_is_not_sound_is_refused(
+    version: Path, field: str, value: object, reason: str
+) -> None:
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    (version / "manifest.json").write_text(json.dumps({**manifest, field: value}))
+    refused(version, "manifest.json", reason)
+
+
+def _outside(version: Path) -> bytes:
+    model = onnx.load(version / "supernet.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../../secret"
+    return bytes(model.SerializeToString())
+
+
+def _not_finite(version: Path) -> bytes:
+    content = bytearray((version / "supernet.onnx.data").read_bytes())
+    content[:4] = np.float32(np.nan).tobytes()
+    return bytes(content)
+
+
+def _predictor(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], bytes]:
+    def content(version: Path) -> bytes:
+        tensors = safetensors.numpy.load_file(version / "predictor.safetensors")
+        tensors = {name: np.array(t) for name, t in tensors.items()}
+        change(tensors)
+        return safetensors.numpy.save(tensors)
+
+    return content
+
+
+def _npz(**arrays: object) -> Callable[[Path], bytes]:
+    def content(version: Path) -> bytes:  # noqa: ARG001
+        stream = io.BytesIO()
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+        return stream.getvalue()
+
+    return content
+
+
+def _raw_npz(*members: bytes) -> Callable[[Path], bytes]:
+    def content(version: Path) -> bytes:  # noqa: ARG001
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("images.npy", b"".join(members))
+        return stream.getvalue()
+
+    return content
+
+
+def _header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"shape": shape, "fortran_order": False, "descr": descr}
+    )
+    return stream.getvalue()
+
+
+def _plain(content: bytes) -> Callable[[Path], bytes]:
+    return lambda version: content  # noqa: ARG005
+
+
+RIGHT = (CALIBRATION_IMAGES, 32, 32, 3)
+SHAPE = re.escape(f"uint8 images {RIGHT} expected")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "named", "reason"),
+    [
+        ("supernet.onnx", _plain(b"not a model"), "supernet.onnx", "is not an ONNX model"),
+        ("supernet.onnx", _plain(b""), "supernet.onnx", "operator set"),
+        ("supernet.onnx", _outside, "supernet.onnx", "outside supernet.onnx.data"),
+        ("supernet.onnx.data", _plain(b"x"), "supernet.onnx", "takes .* bytes"),
+        ("supernet.onnx.data", _plain(b""), "supernet.onnx.data", "empty"),
+        ("supernet.onnx.data", _not_finite, "supernet.onnx", "not finite"),
+        (
+            "predictor.safetensors",
+            _predictor(lambda t: t["heads.weight"].fill(np.nan)),
+            "predictor.safetensors",
+            "heads.weight holds values that are not finite",
+        ),
+        (
+            "predictor.safetensors",
+            _predictor(lambda t: t.pop("heads.bias")),
+            "predictor.safetensors",
+            "missing or unknown tensors: heads.bias",
+        ),
+        (
+            "predictor.safetensors",
+            _predictor(lambda t: t.update({"heads.bias": np.zeros(3, np.float32)})),
+            "predictor.safetensors",
+            "heads.bias must be float32",
+        ),
+        ("predictor.safetensors", _plain(b"x" * 100), "predictor.safetensors", "header"),
+        ("calibration.npz", _plain(b"not a zip"), "calibration.npz", "not a zip file"),
+        ("calibration.npz", _npz(pictures=np.zeros(1)), "calibration.npz", "one array 'images'"),
+        (
+            "calibration.npz",
+            _npz(images=np.zeros(1), more=np.zeros(1)),
+            "calibration.npz",
+            "one array 'images'",
+        ),
+        ("calibration.npz", _npz(images=np.array([{}])), "calibration.npz", SHAPE),
+        ("calibration.npz", _npz(images=np.zeros(RIGHT)), "calibration.npz", SHAPE),
+        ("calibration.npz", _npz(images=np.zeros((1, 32, 32, 3), "u1")), "calibration.npz", SHAPE),
+        ("calibration.npz", _raw_npz(_header((1 << 40,))), "calibration.npz", SHAPE),
+        ("calibration.npz", _raw_npz(_header(RIGHT), b"123"), "calibration.npz", "bytes of images"),
+        (
+            "calibration.npz",
+            _raw_npz(_header(RIGHT), bytes(1 << 24)),
+            "calibration.npz",
+            "bytes of images",
+        ),
+        ("calibration.npz", _raw_npz(b"garbage!"), "calibration.npz", "magic"),
+        ("report.json", _plain(b'{"loss": NaN}'), "report.json", "NaN is not JSON"),
+        ("report.json", _plain(b'{"loss": Infinity}'), "report.json", "Infinity is not JSON"),
+        ("report.json", _plain(b"3"), "report.json", "a JSON object expected"),
+    ],
+)
+def test_hostile_content_is_refused_even_with_a_right_digest(
+    version: Path, file: str, content: Callable[[Path], bytes], named: str, reason: str
+) -> None:
+    forge(version, file, content(version))
+    refused(version, named, reason)
+
+
+def test_a_manifest_cannot_ask_for_much_memory(version: Path) -> None:
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    manifest["input"].update(height=8192, width=8192)
+    manifest["calibration"]["images"] = 65_536
+    (version / "manifest.json").write_text(json.dumps(manifest))
+    refused(version, "calibration.npz", "exceed the limit")
+
+
+def test_a_huge_file_is_not_read_into_memory(version: Path) -> None:
+    (version / "manifest.json").unlink()
+    with (version / "manifest.json").open("wb") as stream:
+        stream.truncate(1 << 40)
+    refused(version, "manifest.json", "more than the limit")
+
+
+def test_a_model_may_have_more_files_than_it_needs(version: Path) -> None:
+    (version / "examples").mkdir()
+    (version / "examples" / "1.png").touch()
+    forge(version, "examples/1.png", b"a picture")
+    assert open_model(version).manifest.files["examples/1.png"].bytes == 9
+    (version / "examples" / "1.png").write_bytes(b"A picture")
+    refused(version, "examples/1.png", "has digest")
+
+
+def test_a_version_under_another_name_is_refused(version: Path) -> None:
+    version.rename(version.with_name("2"))
+    with pytest.raises(ModelError, match="is the manifest of tiny/1"):
+        ModelStore(version.parent.parent).open("tiny", "2")

@@ -1,0 +1,73 @@
+"""``slimdial serve`` in a process of its own, as a user runs it."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MODULE = (sys.executable, "-m", "service.cli")
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Process:
+    """The running command, and what it has printed so far."""
+
+    popen: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    @property
+    def text(self) -> str:
+        """Everything printed, both streams."""
+        return "".join(self.lines)
+
+
+@contextlib.contextmanager
+def serving(
+    arguments: Sequence[str],
+    data_dir: Path,
+    command: Sequence[str] = MODULE,
+    folder: Path = ROOT,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Process]:
+    """Starts the service on a free port, waits until it says where, and ends it."""
+    popen = subprocess.Popen(
+        [*command, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+        cwd=folder,
+        env={**environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    process = Process(popen)
+    ready = threading.Event()
+
+    def read() -> None:
+        assert popen.stdout is not None
+        for line in popen.stdout:
+            process.lines.append(line)
+            if found := re.search(r"serves .* on (http://\S+)", line):
+                process.url = found[1]
+            if "curl" in line:  # the last line of the welcome
+                ready.set()
+        ready.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        assert ready.wait(60)
+        assert process.url, process.text
+        yield process
+    finally:
+        popen.send_signal(signal.SIGINT)  # without the wait that SIGTERM asks for
+        popen.wait(60)
+        reader.join()
+        assert popen.stdout is not None
+        popen.stdout.close()

@@ -1,0 +1,107 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.imaging import ImageLimits, Picture, decode
+from tests.service.running import encoded, picture
+
+LIMITS = ImageLimits(bytes=10 << 20, pixels=10_000_000)
+
+
+def read(content: bytes, size: int = 32) -> Picture:
+    return decode(content, size, size, LIMITS)
+
+
+def colour(content: bytes) -> list[float]:
+    """The colour of an image of one colour."""
+    found = read(content, 8).input_NCHW[0].mean(axis=(1, 2))
+    return [round(float(c), 2) for c in found]
+
+
+def test_pixels_are_rgb_between_0_and_1_at_the_network_s_size() -> None:
+    found = decode(encoded(Image.new("RGB", (30, 20), (255, 51, 0))), 8, 16, LIMITS)
+    assert found.input_NCHW.shape == (1, 3, 8, 16)
+    assert found.input_NCHW.dtype == np.float32
+    assert (found.height, found.width) == (20, 30)
+    assert np.allclose(found.input_NCHW[0, :, 3, 3], [1.0, 0.2, 0.0])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_formats(kind: str) -> None:
+    content = encoded(Image.new("RGB", (40, 40), (255, 128, 0)), kind, quality=95)
+    assert colour(content) == pytest.approx([1.0, 0.5, 0.0], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.new("L", (9, 9), 128), [0.5, 0.5, 0.5]),
+        (Image.new("1", (9, 9), 1), [1.0, 1.0, 1.0]),
+        (Image.new("LA", (9, 9), (0, 0)), [1.0, 1.0, 1.0]),
+        (Image.new("RGBA", (9, 9), (255, 0, 0, 0)), [1.0, 1.0, 1.0]),
+        (Image.new("RGBA", (9, 9), (255, 0, 0, 255)), [1.0, 0.0, 0.0]),
+        (Image.new("RGBA", (9, 9), (0, 0, 0, 128)), [0.5, 0.5, 0.5]),
+        (Image.new("RGB", (9, 9), (0, 0, 255)).convert("P"), [0.0, 0.0, 1.0]),
+        (Image.new("I;16", (9, 9), 65535), [1.0, 1.0, 1.0]),
+        (Image.new("I;16", (9, 9), 32768), [0.5, 0.5, 0.5]),
+    ],
+    ids=lambda value: getattr(value, "mode", None),
+)
+def test_modes(image: Image.Image, expected: list[float]) -> None:
+    assert colour(encoded(image)) == pytest.approx(expected, abs=0.01)
+
+
+def test_cmyk() -> None:
+    content = encoded(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "JPEG", quality=95)
+    assert colour(content) == pytest.approx([1.0, 0.0, 0.0], abs=0.05)
+
+
+def test_a_transparent_colour_of_a_palette() -> None:
+    image = Image.new("P", (9, 9), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    assert colour(encoded(image, transparency=0)) == [1.0, 1.0, 1.0]
+    assert colour(encoded(image, transparency=1)) == [1.0, 0.0, 0.0]
+
+
+def test_the_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.new("RGB", (9, 9), c) for c in ("red", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert colour(buffer.getvalue()) == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_every_exif_orientation(orientation: int, kind: str) -> None:
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    upright = picture(64, 32)
+    stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = read(encoded(stored, kind, exif=exif, quality=100, lossless=True))
+    expected = read(encoded(upright))
+    assert (found.height, found.width) == (32, 64)
+    assert np.abs(found.input_NCHW - expected.input_NCHW).mean() < 0.03
+
+
+def test_a_large_jpeg_keeps_its_size_though_it_is_decoded_smaller() -> None:
+    found = read(encoded(picture(1600, 1200), "JPEG", quality=95))
+    assert (found.height, found.width) == (1200, 1600)
+    exact = read(encoded(picture(1600, 1200)))
+    assert np.abs(found.input_NCHW - exact.input_NCHW).mean() < 0.03
+
+
+def test_global_limits_are_left_alone() -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    read(encoded(picture()))
+    assert before == Image.MAX_IMAGE_PIXELS

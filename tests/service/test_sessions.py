@@ -1,0 +1,107 @@
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from model_store.published import open_model
+from model_store.subnetwork import Subnet, SubnetMetadata, SubnetRequest, build, choose
+from service.metrics import Metrics
+from service.providers import choose_device
+from service.sessions import Sessions, estimated_bytes
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def subnet(models_root: Path) -> Subnet:
+    model = open_model(models_root / "tiny" / "1")
+    return build(model, choose(model, SubnetRequest.of(model, 0.001, {})), threads=1)
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+def sessions(executor: ThreadPoolExecutor, limit: int, limit_bytes: int = 1 << 30) -> Sessions:
+    return Sessions(choose_device("cpu", 1), limit, limit_bytes, executor, Metrics())
+
+
+class Loader:
+    """Counts how often a sub-network is fetched."""
+
+    def __init__(self, subnet: Subnet) -> None:
+        self.subnet = subnet
+        self.loads = 0
+
+    async def __call__(self) -> tuple[SubnetMetadata, bytes]:
+        self.loads += 1
+        await asyncio.sleep(0)
+        return self.subnet.metadata, self.subnet.onnx
+
+
+async def test_many_users_share_one_session(subnet: Subnet, executor: ThreadPoolExecutor) -> None:
+    held = sessions(executor, limit=4)
+    load = Loader(subnet)
+
+    async def use() -> int:
+        async with held.use("a", load) as session:
+            return id(session.session)
+
+    assert len(set(await asyncio.gather(*(use() for _ in range(20))))) == 1
+    assert load.loads == 1
+    assert held.bytes == estimated_bytes(len(subnet.onnx))
+
+
+async def test_the_least_recently_used_is_closed(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, limit=2)
+    load = Loader(subnet)
+    for name in ("a", "b", "a", "c"):
+        async with held.use(name, load):
+            pass
+    assert ("a" in held, "b" in held, "c" in held) == (True, False, True)
+    assert load.loads == 3
+
+
+async def test_bytes_are_bounded_but_one_session_is_always_held(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, limit=9, limit_bytes=1)
+    load = Loader(subnet)
+    for name in ("a", "b"):
+        async with held.use(name, load):
+            assert len(held) == 1
+    assert "b" in held
+
+
+async def test_a_session_in_use_is_closed_by_its_last_user(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, limit=1)
+    load = Loader(subnet)
+    async with held.use("a", load) as first:
+        async with held.use("b", load):
+            assert "a" not in held
+        assert first.session.get_inputs()[0].name == "image"
+    executor.shutdown()
+    assert not hasattr(first, "session")
+
+
+async def test_a_failed_load_is_told_and_tried_again(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, limit=1)
+
+    async def fail() -> tuple[SubnetMetadata, bytes]:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        async with held.use("a", fail):
+            pass
+    async with held.use("a", Loader(subnet)) as session:
+        assert session.metadata == subnet.metadata

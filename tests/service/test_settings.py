@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings, default_data_dir
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIMDIAL_PORT", "1234")
+    monkeypatch.setenv("SLIMDIAL_REDIS_URL", "redis://user:sesame@host:1/0")
+    settings = Settings()
+    assert settings.port == 1234
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == "redis://user:sesame@host:1/0"
+    assert "sesame" not in repr(settings)
+
+
+def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIMDIAL_PORT", "1234")
+    assert Settings(port=99).port == 99
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "-1"),
+        ("PORT", "web"),
+        ("REDIS_URL", "http://host"),
+        ("MAX_PIXELS", "0"),
+        ("SUBNET_TTL_S", "0"),
+        ("DEVICE", "tpu"),
+        ("THREADS", "0"),
+    ],
+)
+def test_nonsense_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"SLIMDIAL_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_the_data_folder_is_the_platform_s_or_temporary(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert default_data_dir().is_relative_to(tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    assert not default_data_dir().is_relative_to(tmp_path)

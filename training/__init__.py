@@ -1,0 +1,1 @@
+"""Offline PyTorch training: a SuperNet, its accuracy predictor, and their publication."""

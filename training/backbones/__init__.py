@@ -1,0 +1,7 @@
+"""Slimmable encoders and the groups of channels that they are cut by."""
+
+from training.backbones.backbone import Backbone, Features
+from training.backbones.mobilenetv2 import MobileNetV2
+from training.backbones.resnet9 import ResNet9
+
+__all__ = ["Backbone", "Features", "MobileNetV2", "ResNet9"]

@@ -1,0 +1,1 @@
+"""Data sets: what the SuperNets are trained on."""

@@ -1,0 +1,156 @@
+"""CIFAR-100 (python version) and data sets in its layout, as 20 five-way tasks (CIFAR100-MTL)."""
+
+import io
+import pickle
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.data.source import Batch
+from training.tasks import IGNORE
+
+SIDE = 32
+"""Height and width of the images."""
+PAD = 4
+"""Pixels by which a random crop may shift."""
+
+CUTOUT = 8
+"""Side of the square that is greyed out."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads arrays and plain containers, and refuses everything else that a pickle can hold."""
+
+    _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "encode", "scalar"})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] in ("numpy", "_codecs") and name in self._ALLOWED:
+            return super().find_class(module, name)
+        raise ValueError(f"holds {module}.{name}, which is not part of the CIFAR-100 layout")
+
+
+def _read(path: Path, keys: tuple[bytes, ...]) -> dict[bytes, Any]:
+    try:
+        content = _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path} does not exist; a folder in the layout of CIFAR-100 (python version) "
+            "with the files 'train', 'test' and 'meta' is expected"
+        ) from None
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise ValueError(f"{path} lacks {[k.decode() for k in keys]}; is it CIFAR-100 (python)?")
+    return cast("dict[bytes, Any]", content)
+
+
+def slug(name: str) -> str:
+    """A class name as a task name: lower case, with a hyphen for what is no letter or digit."""
+    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+
+
+@dataclass(frozen=True, eq=False)
+class Cifar100:
+    """One split, each image belonging to exactly one task (its coarse label).
+
+    Fine labels are numbered from 0 within their task, in sorted order.
+    """
+
+    images_NHWC: NDArray[np.uint8]
+    task_N: NDArray[np.int64]
+    label_N: NDArray[np.int64]
+    names: tuple[str, ...]
+    """Task names, one per coarse label."""
+    labels: tuple[tuple[str, ...], ...]
+    """Class names of each task."""
+
+    def __len__(self) -> int:
+        return len(self.images_NHWC)
+
+    def pixels(self, indices_N: Tensor) -> Tensor:
+        """The stored images at these indices, uint8 [N, 32, 32, 3]."""
+        return torch.from_numpy(self.images_NHWC[indices_N.numpy()])
+
+    def batch(self, indices_N: Tensor) -> Batch:
+        """The images at these indices; a task's target is IGNORE on other tasks' images."""
+        images_NCHW = self.pixels(indices_N).permute(0, 3, 1, 2).float() / 255
+        task_N = torch.from_numpy(self.task_N[indices_N.numpy()])
+        label_N = torch.from_numpy(self.label_N[indices_N.numpy()])
+        targets = {
+            name: torch.where(task_N == i, label_N, IGNORE) for i, name in enumerate(self.names)
+        }
+        return Batch(images_NCHW, targets)
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Random horizontal flips, crops of the image padded by 4 pixels, and 8x8 cutout.
+
+        The transforms of cifar10-fast, whose ResNet-9 this layout is trained with.
+        """
+        images_NCHW, n = batch.images_NCHW, len(batch.images_NCHW)
+        flip_N = torch.rand(n, generator=generator) < 0.5
+        images_NCHW = torch.where(flip_N[:, None, None, None], images_NCHW.flip(3), images_NCHW)
+        padded = F.pad(images_NCHW, (PAD,) * 4, mode="reflect")
+        top_N, left_N = torch.randint(0, 2 * PAD + 1, (2, n), generator=generator)
+        rows_NH = top_N[:, None] + torch.arange(SIDE)
+        columns_NW = left_N[:, None] + torch.arange(SIDE)
+        image_N = torch.arange(n)[:, None, None]
+        cropped_NHWC = padded.permute(0, 2, 3, 1)[
+            image_N, rows_NH[:, :, None], columns_NW[:, None, :]
+        ]
+        corner_NX = torch.randint(0, SIDE - CUTOUT + 1, (n, 2), generator=generator)
+        offset_NXS = torch.arange(SIDE) - corner_NX[:, :, None]
+        inside_NXS = (offset_NXS >= 0) & (offset_NXS < CUTOUT)
+        hole_NHW = inside_NXS[:, 0, :, None] & inside_NXS[:, 1, None, :]
+        images_NCHW = cropped_NHWC.permute(0, 3, 1, 2).masked_fill(hole_NHW[:, None], 0.5)
+        return Batch(images_NCHW, batch.targets)
+
+
+def load_cifar100(folder: Path, part: str) -> Cifar100:
+    """Reads one split.
+
+    Args:
+        folder: the folder that holds ``train``, ``test`` and ``meta``.
+        part: ``train`` or ``test``.
+
+    Raises:
+        ValueError: a file is missing, truncated or not in this layout; the error names it.
+    """
+    meta = _read(folder / "meta", (b"fine_label_names", b"coarse_label_names"))
+    raw = _read(folder / part, (b"data", b"fine_labels", b"coarse_labels"))
+    data = np.asarray(raw[b"data"])
+    fine = np.asarray(raw[b"fine_labels"], dtype=np.int64)
+    coarse = np.asarray(raw[b"coarse_labels"], dtype=np.int64)
+    fine_names = [n.decode() for n in meta[b"fine_label_names"]]
+    coarse_names = [n.decode() for n in meta[b"coarse_label_names"]]
+    if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3 * SIDE * SIDE:
+        raise ValueError(
+            f"{folder / part}: uint8 data of shape [N, 3072] expected, "
+            f"found {data.dtype} {list(data.shape)}"
+        )
+    if not len(data) == len(fine) == len(coarse) or not len(data):
+        raise ValueError(
+            f"{folder / part}: as many labels as images expected, "
+            f"found {len(data)} images, {len(fine)} fine and {len(coarse)} coarse labels"
+        )
+    if fine.min() < 0 or fine.max() >= len(fine_names):
+        raise ValueError(f"{folder / part}: fine labels lie outside the names in 'meta'")
+    if coarse.min() < 0 or coarse.max() >= len(coarse_names):
+        raise ValueError(f"{folder / part}: coarse labels lie outside the names in 'meta'")
+    members = [np.unique(fine[coarse == t]) for t in range(len(coarse_names))]
+    label = np.empty_like(fine)
+    for t, classes in enumerate(members):
+        label[coarse == t] = np.searchsorted(classes, fine[coarse == t])
+    return Cifar100(
+        images_NHWC=np.ascontiguousarray(data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)),
+        task_N=coarse,
+        label_N=label,
+        names=tuple(slug(n) for n in coarse_names),
+        labels=tuple(tuple(fine_names[c] for c in classes) for classes in members),
+    )

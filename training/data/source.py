@@ -1,0 +1,78 @@
+"""What the training loop asks of a data set."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Images and their targets."""
+
+    images_NCHW: Tensor
+    """Float32 RGB in [0, 1]."""
+    targets: dict[str, Tensor]
+    """Ground truth by task, as :func:`training.tasks.task_loss` reads it."""
+
+
+class Source(Protocol):
+    """A data set that fits in memory or is mapped into it."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def batch(self, indices_N: Tensor) -> Batch:
+        """The images at these indices."""
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Random training transforms of a batch."""
+
+    def pixels(self, indices_N: Tensor) -> Tensor:
+        """The stored images at these indices, uint8 [N, H, W, 3]."""
+
+
+class Subset:
+    """Some images of a source."""
+
+    def __init__(self, source: Source, indices: Tensor) -> None:
+        self.source, self.indices = source, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def batch(self, indices_N: Tensor) -> Batch:
+        """The images at these positions of the subset."""
+        return self.source.batch(self.indices[indices_N])
+
+    def augment(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The source's training transforms."""
+        return self.source.augment(batch, generator)
+
+    def pixels(self, indices_N: Tensor) -> Tensor:
+        """The stored images at these positions."""
+        return self.source.pixels(self.indices[indices_N])
+
+
+def split(source: Source, share: float, seed: int) -> tuple[Subset, Subset]:
+    """A random split: the training part, and a validation part of this share (ECMT: 10%)."""
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(source)))
+    held_out = round(share * len(source))
+    return Subset(source, order[held_out:]), Subset(source, order[:held_out])
+
+
+def shuffled(
+    source: Source, batch_size: int, generator: torch.Generator
+) -> Iterator[Batch]:
+    """One epoch of augmented batches; a last incomplete batch is dropped."""
+    order = torch.randperm(len(source), generator=generator)
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        batch = source.batch(order[start : start + batch_size])
+        yield source.augment(batch, generator)
+
+
+def in_order(source: Source, batch_size: int) -> Iterator[Batch]:
+    """Every image once, without augmentation."""
+    for start in range(0, len(source), batch_size):
+        yield source.batch(torch.arange(start, min(start + batch_size, len(source))))

@@ -1,0 +1,67 @@
+"""The quality of a sub-network: extracted, calibrated, measured."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model_store.subnet.space import Architecture
+from training.calibration import calibrate
+from training.configs import NetworkConfig
+from training.data.source import Batch, Source, in_order
+from training.metrics import meter_of, to_target_size
+from training.supernet import SuperNet
+from training.tasks import activate, task_loss
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What was measured on one set."""
+
+    losses: dict[str, float]
+    metrics: dict[str, float]
+
+
+def normalise(config: NetworkConfig, images_NCHW: Tensor) -> Tensor:
+    """RGB in [0, 1] to the network's input, channels last in memory."""
+    mean = torch.tensor(config.mean).view(1, 3, 1, 1)
+    std = torch.tensor(config.std).view(1, 3, 1, 1)
+    return ((images_NCHW - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def calibrated(
+    supernet: SuperNet, architecture: Architecture, images_NCHW: Tensor, batch_size: int = 64
+) -> SuperNet:
+    """A sub-network of its own with statistics on these images, RGB in [0, 1]."""
+    subnet = supernet.extract(architecture).to(memory_format=torch.channels_last)
+    subnet.eval()
+    batches = (normalise(supernet.config, b) for b in images_NCHW.split(batch_size))
+    calibrate(subnet, batches)
+    return subnet
+
+
+@torch.no_grad()
+def evaluate(subnet: SuperNet, batches: "list[Batch] | Source", batch_size: int = 64) -> Quality:
+    """Losses and metrics of a calibrated sub-network over a set."""
+    tasks = subnet.config.tasks
+    meters = {t.name: meter_of(t.kind, t.outputs) for t in tasks}
+    total = dict.fromkeys(meters, 0.0)
+    weight = dict.fromkeys(meters, 0)
+    architecture = subnet.space.largest()
+    each = batches if isinstance(batches, list) else in_order(batches, batch_size)
+    for batch in each:
+        raw = subnet(normalise(subnet.config, batch.images_NCHW), architecture).raw
+        for task in tasks:
+            target = batch.targets[task.name]
+            loss = task_loss(task, raw[task.name], target)
+            if loss is None:
+                continue
+            seen = int((target != 255).sum()) if target.ndim == 1 else len(target)
+            total[task.name] += float(loss) * seen
+            weight[task.name] += seen
+            prediction = to_target_size(activate(task, raw[task.name].float()), target)
+            meters[task.name].update(prediction, target)
+    return Quality(
+        losses={name: total[name] / max(weight[name], 1) for name in total},
+        metrics={name: meter.value() for name, meter in meters.items()},
+    )

@@ -1,0 +1,239 @@
+"""From a trained SuperNet and its predictor to a published model, proven equal to PyTorch."""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from model_store.manifest import (
+    CalibrationSpec,
+    CostTermSpec,
+    GroupSpec,
+    InputSpec,
+    Manifest,
+    Provenance,
+)
+from model_store.manifest import Task as TaskSpec
+from model_store.published import ModelStore
+from model_store.subnet.weights import split_weights
+from training.configs import Recipe
+from training.data.load import DataSets
+from training.evaluate import calibrated
+from training.export import export_onnx
+from training.metrics import metric_of
+from training.parity import check_parity
+from training.predictor import PredictorQuality
+from training.report import widths_report
+from training.supernet import SuperNet, cost_model
+from training.synthesis import SynthesisConfig, synthesise
+
+CalibrationKind = Literal["real", "synthetic"]
+
+REAL_IMAGES = 512
+"""Real images whose statistics synthetic ones are to meet."""
+
+PARITY_CHECKS = 6
+"""Sub-networks compared with PyTorch before a model is published."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What ``publish`` did."""
+
+    path: Path
+    parity: float
+    """Largest relative error against PyTorch."""
+    report: Mapping[str, Any]
+
+
+def calibration_images(
+    network: SuperNet,
+    data: DataSets,
+    kind: CalibrationKind,
+    count: int,
+    seed: int,
+    progress: Progress,
+) -> NDArray[np.uint8]:
+    """Images to ship with a model: drawn from the training part, or synthesised."""
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(data.train)))
+    if kind == "real":
+        return data.train.pixels(order[:count]).numpy()
+    real = data.train.batch(order[:REAL_IMAGES]).images_NCHW
+    return synthesise(
+        network,
+        real,
+        count,
+        seed,
+        SynthesisConfig(),
+        lambda step, steps, _: progress("synthesising calibration images", step, steps),
+    )
+
+
+def publish(
+    recipe: Recipe,
+    network: SuperNet,
+    predictor: Mapping[str, NDArray[np.float32]],
+    predictor_quality: PredictorQuality,
+    data: DataSets,
+    images_NHWC: NDArray[np.uint8],
+    kind: CalibrationKind,
+    store: ModelStore,
+    version: str,
+    progress: Progress = lambda _, __, ___: None,
+) -> Published:
+    """Writes a published model (design Sec. 2).
+
+    Args:
+        recipe: what the network was trained by.
+        network: the trained SuperNet.
+        predictor: the predictor's tensors.
+        predictor_quality: how well it predicts.
+        data: the recipe's data; the report is measured on its test split.
+        images_NHWC: calibration images, from :func:`calibration_images`.
+        kind: where they come from.
+        store: where to publish.
+        version: the version's name.
+        progress: see :data:`Progress`.
+
+    Raises:
+        ParityError: a sub-network differs from PyTorch's; nothing is published.
+        ModelError: the version exists.
+    """
+    progress("exporting", 0, 1)
+    real = data.train.batch(torch.arange(min(REAL_IMAGES, len(data.train)))).images_NCHW
+    full = calibrated(network, network.space.largest(), real)
+    slices = full.slices()
+    graph, weights = split_weights(export_onnx(full))
+    progress("exporting", 1, 1)
+    manifest = _manifest(recipe, network, data, slices, kind, len(images_NHWC), version)
+    files = {
+        "supernet.onnx": graph,
+        "supernet.onnx.data": weights,
+        "predictor.safetensors": safetensors.numpy.save(dict(predictor)),
+        "calibration.npz": _npz(images=images_NHWC),
+        "report.json": b"{}",
+        "ATTRIBUTION": f"{recipe.attribution}\n".encode(),
+        **(_examples(data) if recipe.scenes else {}),
+    }
+    with TemporaryDirectory() as folder:
+        trial = ModelStore(Path(folder))
+        trial.publish(recipe.name, version, files, manifest)
+        model = trial.open(recipe.name)
+        inputs = data.test.batch(torch.arange(4)).images_NCHW.contiguous().numpy()
+        parity = check_parity(
+            model,
+            network,
+            inputs,
+            PARITY_CHECKS,
+            recipe.seed,
+            lambda done, count: progress("comparing with PyTorch", done, count),
+        )
+        progress("measuring on the test split", 0, 1)
+        report = {
+            "dataset": recipe.dataset,
+            "test_images": len(data.test),
+            "widths": widths_report(model, data.test),
+            "predictor": asdict(predictor_quality),
+            "parity": parity,
+            "gmacs": {
+                "min": model.cost.of(model.space.smallest()) / 1e9,
+                "max": model.cost.of(model.space.largest()) / 1e9,
+            },
+        }
+        progress("measuring on the test split", 1, 1)
+    files["report.json"] = json.dumps(report, indent=1).encode()
+    return Published(store.publish(recipe.name, version, files, manifest), parity, report)
+
+
+def _manifest(
+    recipe: Recipe,
+    network: SuperNet,
+    data: DataSets,
+    slices: Mapping[str, Any],
+    kind: CalibrationKind,
+    images: int,
+    version: str,
+) -> Manifest:
+    config = recipe.network
+    libraries = ("torch", "onnx", "onnxscript", "numpy")
+    return Manifest(
+        schema_version=1,
+        name=recipe.name,
+        version=version,
+        method="ecmt",
+        divisor=config.divisor,
+        provenance=Provenance(
+            dataset=recipe.dataset,
+            recipe=repr(recipe),
+            seed=recipe.seed,
+            libraries={name: library_version(name) for name in libraries},
+            created=datetime.now(UTC).date().isoformat(),
+            attribution=recipe.attribution,
+            license=recipe.license,
+        ),
+        tasks=tuple(
+            TaskSpec(
+                name=t.name,
+                kind=t.kind,
+                classes=t.outputs,
+                labels=data.labels.get(t.name, t.labels),
+                palette=t.palette,
+                metric=metric_of(t.kind),
+            )
+            for t in config.tasks
+        ),
+        input=InputSpec(
+            height=config.height,
+            width=config.width,
+            channel_order="RGB",
+            mean=config.mean,
+            std=config.std,
+        ),
+        groups=tuple(
+            GroupSpec(
+                name=g.name, ratios=g.ratios, channels=g.channels, task=g.task, within=g.within
+            )
+            for g in network.space.groups
+        ),
+        slices=dict(slices),
+        cost=tuple(CostTermSpec(**asdict(term)) for term in cost_model(config).terms),
+        calibration=CalibrationSpec(kind=kind, images=images),
+    )
+
+
+def _npz(**arrays: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _examples(data: DataSets, count: int = 4) -> dict[str, bytes]:
+    """A few test images with their ground truth."""
+    files: dict[str, bytes] = {}
+    for i in range(count):
+        buffer = io.BytesIO()
+        Image.fromarray(data.test.pixels(torch.tensor([i]))[0].numpy()).save(buffer, "PNG")
+        files[f"examples/{i}.png"] = buffer.getvalue()
+        targets = data.test.batch(torch.tensor([i])).targets
+        compact = {name: t[0].numpy() for name, t in targets.items()}
+        files[f"examples/{i}.npz"] = _npz(
+            **{
+                name: a.astype(np.uint8 if a.dtype == np.int64 else np.float16)
+                for name, a in compact.items()
+            }
+        )
+    return files

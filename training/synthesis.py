@@ -1,0 +1,126 @@
+"""Calibration images without data: synthesised so that batch statistics match those on real data.
+
+Users often may not ship training images with a model. Batch norm needs none of their content, only
+their statistics: so images are optimised until every batch-norm input has, at several widths, the
+mean and variance that it has on the real images (the statistics matching of data-free
+distillation, Yin et al. 2020, "Dreaming to Distill", Sec. 3.2, here over a slimmable network).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model_store.subnet.space import Architecture
+from training.evaluate import normalise
+from training.layers import SlimmableBatchNorm2d
+from training.supernet import SuperNet
+
+Moments = list[tuple[Tensor, Tensor]]
+"""Mean and variance of every batch norm's input, in the order of the network's modules."""
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """How images are synthesised."""
+
+    steps: int = 400
+    learning_rate: float = 0.05
+    widths: int = 6
+    """Architectures whose statistics are matched: smallest, largest, and random ones."""
+    per_step: int = 2
+    """Architectures matched in each step, in turn."""
+
+
+def moments(network: SuperNet, x_NCHW: Tensor, architecture: Architecture) -> Moments:
+    """The moments of every batch norm's input for one batch; differentiable."""
+    found: Moments = []
+
+    def record(_: SlimmableBatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
+        variance, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3), correction=0)
+        found.append((mean, variance))
+
+    norms = [m for m in network.modules() if isinstance(m, SlimmableBatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(record) for norm in norms]
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            network(x_NCHW, architecture)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def mismatch(found: Moments, wanted: Moments) -> Tensor:
+    """Mean over the layers of the relative distance of mean and standard deviation, in σ."""
+    terms = []
+    for (mean, variance), (true_mean, true_variance) in zip(found, wanted, strict=True):
+        scale = (true_variance + 1e-5).sqrt()
+        spread = ((variance + 1e-5).sqrt() - scale) / scale
+        terms.append((((mean - true_mean) / scale) ** 2 + spread**2).mean())
+    return torch.stack(terms).mean()
+
+
+def synthesise(
+    network: SuperNet,
+    real_NCHW: Tensor,
+    count: int,
+    seed: int,
+    config: SynthesisConfig,
+    on_step: Callable[[int, int, float], None] = lambda _, __, ___: None,
+) -> NDArray[np.uint8]:
+    """Synthesises calibration images that show nothing of the real ones.
+
+    Only the moments of the real images enter, never a pixel: the images start as smooth noise.
+
+    Args:
+        network: the trained SuperNet; its parameters get no gradient.
+        real_NCHW: real images, RGB in [0, 1], whose statistics are to be met.
+        count: number of images to make.
+        seed: of the noise and of the random architectures.
+        config: how.
+        on_step: called with the step, the number of steps and the mismatch.
+
+    Returns:
+        uint8 [count, H, W, 3].
+    """
+    space, rng = network.space, np.random.default_rng(seed)
+    architectures = [space.largest(), space.smallest()]
+    architectures += [space.random(rng) for _ in range(config.widths - len(architectures))]
+    network.requires_grad_(False)
+    real = normalise(network.config, real_NCHW)
+    with torch.no_grad():
+        wanted = [moments(network, real, a) for a in architectures]
+    generator = torch.Generator().manual_seed(seed)
+    raw = _smooth_noise(count, network.config.height, network.config.width, generator)
+    raw.requires_grad_()
+    optimizer = torch.optim.Adam([raw], lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
+    for step in range(config.steps):
+        optimizer.zero_grad()
+        x_NCHW = normalise(network.config, raw.sigmoid())
+        total = 0.0
+        for k in range(config.per_step):
+            index = (step * config.per_step + k) % len(architectures)
+            loss = mismatch(moments(network, x_NCHW, architectures[index]), wanted[index])
+            loss.backward(retain_graph=k + 1 < config.per_step)  # type: ignore[no-untyped-call]
+            total += loss.item() / config.per_step
+        optimizer.step()
+        schedule.step()
+        on_step(step + 1, config.steps, total)
+    network.requires_grad_(True)
+    pixels = (raw.detach().sigmoid() * 255).round().to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _smooth_noise(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Noise with energy at every scale, as pictures have; logits of pixels in [0, 1]."""
+    noise = torch.zeros(count, 3, height, width)
+    for scale in (1, 2, 4, 8, 16):
+        size = (max(1, height // scale), max(1, width // scale))
+        coarse = torch.randn(count, 3, *size, generator=generator)
+        noise += torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
+    return noise / 2

@@ -1,0 +1,105 @@
+"""Tasks: what a decoder predicts, its loss, and how raw outputs become predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model_store.manifest import TaskKind
+
+IGNORE = 255
+"""The label of pixels and images that a task has no ground truth for."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a multi-task network."""
+
+    name: str
+    kind: TaskKind
+    outputs: int
+    """Output channels: the classes, 3 for normals, 1 for depth, edges and saliency."""
+    weight: float = 1.0
+    """The weight ρ of this task's loss in Eq. 1."""
+    labels: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
+
+
+def activate(task: Task, raw: Tensor) -> Tensor:
+    """Raw outputs to predictions, as the published graph gives them.
+
+    Classification and segmentation stay logits; depth is exp(raw) metres; normals are unit
+    vectors; edges and saliency are probabilities.
+    """
+    if task.kind == "depth":
+        return raw.exp()
+    if task.kind == "normals":
+        # Not F.normalize, whose export expands the norm to a fixed shape.
+        return raw / raw.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    if task.kind in ("edges", "saliency"):
+        return raw.sigmoid()
+    return raw
+
+
+def task_loss(
+    task: Task, raw: Tensor, target: Tensor, label_smoothing: float = 0.0
+) -> Tensor | None:
+    """The loss L_n of one task, or None where the batch has no ground truth for it.
+
+    Args:
+        task: the task.
+        raw: the decoder's raw outputs, [N, classes] or [N, outputs, h, w] at any resolution.
+        target: labels [N] or [N, H, W] (int64, IGNORE where absent), depth [N, H, W] in metres
+            (0 where absent), normals [N, 3, H, W] (zero where absent), edges or saliency
+            [N, H, W] in {0, 1}.
+        label_smoothing: share of the target spread over all classes, in cross-entropies.
+
+    Returns:
+        classification and segmentation: cross-entropy; depth: L1 of the logarithm, which bounds
+        the relative error; normals: L1 of the unit prediction; edges: binary cross-entropy with
+        positive weight 0.95; saliency: binary cross-entropy balanced by the batch.
+    """
+    raw = raw.float()
+    if raw.ndim == 4:
+        raw = F.interpolate(raw, size=target.shape[-2:], mode="bilinear", align_corners=False)
+    if task.kind in ("classification", "segmentation"):
+        valid = target != IGNORE
+        if not valid.any():
+            return None
+        return F.cross_entropy(
+            raw, target, ignore_index=IGNORE, label_smoothing=label_smoothing
+        )
+    if task.kind == "depth":
+        valid = target > 0
+        log_target = torch.where(valid, target, 1.0).log()
+        return ((raw[:, 0] - log_target).abs() * valid).sum() / valid.sum().clamp(min=1)
+    if task.kind == "normals":
+        valid = target.abs().sum(dim=1, keepdim=True) > 0
+        difference = (F.normalize(raw, dim=1) - target).abs() * valid
+        return difference.sum() / (3 * valid.sum()).clamp(min=1)
+    positive = target.float()
+    share = 0.95 if task.kind == "edges" else 1.0 - positive.mean()
+    weight = torch.where(positive > 0, share, 1.0 - share)
+    return F.binary_cross_entropy_with_logits(raw[:, 0], positive, weight=weight)
+
+
+def multi_task_loss(
+    tasks: tuple[Task, ...],
+    raw: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    label_smoothing: float = 0.0,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The collective loss L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
+
+    Returns:
+        The weighted sum, and the unweighted losses by task.
+    """
+    losses = {
+        t.name: task_loss(t, raw[t.name], targets[t.name], label_smoothing) for t in tasks
+    }
+    found = {name: loss for name, loss in losses.items() if loss is not None}
+    weights = {t.name: t.weight for t in tasks}
+    total = torch.stack([weights[name] * loss for name, loss in found.items()]).sum()
+    return total, found
