@@ -99,24 +99,27 @@ def _prepare(image: Image.Image, height: int, width: int) -> Picture:
         # The decoder scales by 1/2, 1/4 or 1/8 for free: twice the input size is plenty.
         side = 2 * max(height, width)
         image.draft(None, (side, side))
-    rgb = _rgb(ImageOps.exif_transpose(image))
-    small = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    upright = _eight_bit(ImageOps.exif_transpose(image))
+    small = _on_white(upright.resize((width, height), Image.Resampling.BILINEAR))
     pixels_HWC = np.asarray(small, dtype=np.float32) / np.float32(255)
     input_NCHW = np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))[None]
     return Picture(input_NCHW, height=seen[1], width=seen[0])
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Any mode as 8-bit RGB."""
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Any mode as RGB or RGBA."""
     if image.mode.startswith("I"):
         # 16-bit greyscale: Pillow's own conversion would clip instead of scaling.
-        grey_HW = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
-        image = Image.fromarray(grey_HW.astype(np.uint8))
-    if image.mode == "P" or "transparency" in image.info:
-        image = image.convert("RGBA")
-    if image.mode in ("LA", "PA", "La", "RGBa"):
-        image = image.convert("RGBA")
-    if image.mode == "RGBA":
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image)
-    return image.convert("RGB")
+        grey_HW = np.asarray(image)
+        if grey_HW.itemsize > 2:
+            grey_HW = grey_HW.clip(0, 65535)
+        image = Image.fromarray((grey_HW >> 8).astype(np.uint8))
+    transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    return image.convert("RGBA" if transparent else "RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """RGB, with what is transparent laid on white; resizing has weighted colours by opacity."""
+    if image.mode == "RGB":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -49,5 +49,6 @@ def class_map(logits_CHW: NDArray[np.float32], height: int, width: int) -> NDArr
 def unit_vectors(vectors_CHW: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """Vectors at the image's size, of unit length again, [height, width, 3]."""
     stretched = np.stack([resize(c, height, width) for c in vectors_CHW], axis=-1)
-    stretched /= np.maximum(np.linalg.norm(stretched, axis=-1, keepdims=True), np.float32(1e-6))
+    lengths_HW = np.sqrt(np.einsum("hwc,hwc->hw", stretched, stretched))
+    stretched /= np.maximum(lengths_HW, np.float32(1e-6))[..., None]
     return stretched

@@ -127,8 +127,11 @@ def as_npz(outputs: Mapping[str, Output]) -> bytes:
 
 def to_bytes(unit: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Values in [0, 1] as bytes."""
-    scaled = np.rint(unit * np.float32(255)).clip(0, 255)
-    return np.asarray(scaled, dtype=np.uint8)
+    scaled = unit * np.float32(255)
+    # In place: at millions of pixels, memory is what takes the time.
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return scaled.astype(np.uint8)
 
 
 def png(image: Image.Image) -> bytes:

@@ -8,8 +8,7 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+from redis.asyncio.connection import parse_url
 
 
 def usable_cores() -> int:
@@ -48,9 +47,14 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _known_scheme(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(_REDIS_SCHEMES):
-            raise ValueError(f"one of {', '.join(_REDIS_SCHEMES)} expected")
+    def _readable(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        try:
+            parse_url(url.get_secret_value())
+        except ValueError:
+            # Without the cause, which may quote a password.
+            raise ValueError("expected redis://, rediss:// or unix://, host and port") from None
         return url
 
     data_dir: Path = Field(default_factory=default_data_dir)

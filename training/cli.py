@@ -1,9 +1,7 @@
 """``slimdial-train``: from a recipe and its data to a published model."""
 
 import json
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,17 +11,19 @@ import safetensors.numpy
 import torch
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from model_store.published import ModelError, ModelStore, default_root
+from model_store.published import ModelStore, default_root
+from model_store.subnet.space import Architecture
 from training import predictor as predictors
-from training.configs import Recipe, recipes
+from training.configs import recipes
+from training.console import asked_to_stop, errors, progress, show_result
 from training.data.load import DataSets, load
-from training.evaluate import calibrated, evaluate
+from training.evaluate import Quality, calibrated, evaluate
 from training.loop import EpochReport, StepReport, load_network
 from training.loop import train as train_supernet
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
+from training.recipe import Recipe
 from training.supernet import SuperNet
 
 app = typer.Typer(
@@ -50,12 +50,11 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a SuperNet. Interrupted, it goes on from its last epoch when called again."""
-    with _errors():
+    with errors():
         config = _recipe(recipe)
-        with _progress() as show:
+        with progress() as show, asked_to_stop() as stop:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             history: list[dict[str, Any]] = []
-            stopping = _stop_on_signal()
 
             def on_step(report: StepReport) -> None:
                 show(f"epoch {report.epoch + 1}", report.step + 1, report.steps)
@@ -68,8 +67,8 @@ def train(
                 )
 
             checkpoint = runs / config.name / "checkpoint.pt"
-            train_supernet(config, sets.train, checkpoint, on_step, on_epoch, stopping)
-        _print(
+            train_supernet(config, sets.train, checkpoint, on_step, on_epoch, stop)
+        show_result(
             {"checkpoint": str(checkpoint), "epochs": history},
             as_json,
             f"trained: {checkpoint}\nnext: slimdial-train predictor {recipe} --data {data}",
@@ -84,11 +83,11 @@ def predictor(
     as_json: JsonOption = False,
 ) -> None:
     """Measure sub-networks on the validation split and fit the accuracy predictor to them."""
-    with _errors():
+    with errors():
         config = _recipe(recipe)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
-        with _progress() as show:
+        with progress() as show:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             samples = predictors.collect(
                 network.space,
@@ -104,14 +103,16 @@ def predictor(
         )
         safetensors.numpy.save_file(tensors, folder / "predictor.safetensors")
         (folder / "predictor.json").write_text(json.dumps(asdict(quality), indent=1))
-        lines = [f"{'task':32} {'tau loss':>9} {'MAE loss':>9} {'tau metric':>10} {'MAE metric':>10}"]
+        lines = [
+            f"{'task':32} {'tau loss':>9} {'MAE loss':>9} {'tau metric':>10} {'MAE metric':>10}"
+        ]
         lines += [
             f"{t:32} {quality.loss_tau[t]:9.3f} {quality.loss_mae[t]:9.4f} "
             f"{quality.metric_tau[t]:10.3f} {quality.metric_mae[t]:10.4f}"
             for t in tasks
         ]
         lines.append(f"next: slimdial-train publish {recipe} --data {data}")
-        _print(asdict(quality), as_json, "\n".join(lines))
+        show_result(asdict(quality), as_json, "\n".join(lines))
 
 
 @app.command()
@@ -127,16 +128,16 @@ def publish(
         CalibrationKind,
         typer.Option(help="Ship real training images, or synthetic ones with their statistics."),
     ] = "real",
-    images: Annotated[int, typer.Option(min=1, max=4096, help="Calibration images.")] = 128,
+    images: Annotated[int, typer.Option(min=2, max=4096, help="Calibration images.")] = 128,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a trained SuperNet, after comparing it with PyTorch. Refuses on a difference."""
-    with _errors():
+    with errors():
         config = _recipe(recipe)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
         tensors, quality = _fitted(folder)
-        with _progress() as show:
+        with progress() as show:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             pixels = calibration_images(network, sets, calibration, images, config.seed, show)
             result = publish_model(
@@ -151,11 +152,11 @@ def publish(
                 version,
                 show,
             )
-        _print(
+        show_result(
             {"path": str(result.path), "parity": result.parity, "report": result.report},
             as_json,
             f"published: {result.path}\nlargest difference from PyTorch: {result.parity:.1e}\n"
-            f"next: slimdial serve",
+            "next: slimdial serve",
         )
 
 
@@ -168,7 +169,7 @@ def _recipe(name: str) -> Recipe:
 
 def _measurer(
     config: Recipe, network: SuperNet, sets: DataSets
-) -> Callable[[Any], Any]:
+) -> Callable[[Architecture], Quality]:
     """Calibrates a sub-network on training images and measures it on the validation split."""
     order = np.random.default_rng(config.seed).permutation(len(sets.train))
     chosen = torch.from_numpy(order[: config.predictor.calibration_images])
@@ -187,40 +188,3 @@ def _fitted(folder: Path) -> tuple[dict[str, Any], predictors.PredictorQuality]:
             f"{error.filename} does not exist; fit the predictor first: slimdial-train predictor"
         ) from None
     return tensors, predictors.PredictorQuality(**quality)
-
-
-def _stop_on_signal() -> Callable[[], bool]:
-    """Asks to stop after the epoch once SIGTERM has come."""
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    return lambda: bool(asked)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        shown: dict[str, Any] = {}
-
-        def show(what: str, done: int, count: int) -> None:
-            if what not in shown:
-                for previous in shown.values():
-                    bars.remove_task(previous)
-                shown.clear()
-                shown[what] = bars.add_task(what)
-            bars.update(shown[what], completed=done, total=count)
-
-        yield show
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, ModelError, OSError) as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise typer.Exit(1) from None
-
-
-def _print(result: Any, as_json: bool, text: str) -> None:  # noqa: ANN401
-    print(json.dumps(result, indent=1) if as_json else text)

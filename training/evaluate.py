@@ -7,11 +7,11 @@ from torch import Tensor
 
 from model_store.subnet.space import Architecture
 from training.calibration import calibrate
-from training.configs import NetworkConfig
 from training.data.source import Batch, Source, in_order
 from training.metrics import meter_of, to_target_size
-from training.supernet import SuperNet
-from training.tasks import activate, task_loss
+from training.recipe import NetworkConfig
+from training.supernet import SuperNet, channels_last
+from training.tasks import IGNORE, activate, task_loss
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ def calibrated(
     supernet: SuperNet, architecture: Architecture, images_NCHW: Tensor, batch_size: int = 64
 ) -> SuperNet:
     """A sub-network of its own with statistics on these images, RGB in [0, 1]."""
-    subnet = supernet.extract(architecture).to(memory_format=torch.channels_last)
-    subnet.eval()
-    batches = (normalise(supernet.config, b) for b in images_NCHW.split(batch_size))
-    calibrate(subnet, batches)
+    subnet = channels_last(supernet.extract(architecture)).eval()
+    # Dealt evenly, as in model_store.calibration: other batches would have other statistics.
+    batches = images_NCHW.tensor_split(-(-len(images_NCHW) // batch_size))
+    calibrate(subnet, (normalise(supernet.config, b) for b in batches))
     return subnet
 
 
@@ -56,7 +56,7 @@ def evaluate(subnet: SuperNet, batches: "list[Batch] | Source", batch_size: int 
             loss = task_loss(task, raw[task.name], target)
             if loss is None:
                 continue
-            seen = int((target != 255).sum()) if target.ndim == 1 else len(target)
+            seen = int((target != IGNORE).sum()) if target.ndim == 1 else len(target)
             total[task.name] += float(loss) * seen
             weight[task.name] += seen
             prediction = to_target_size(activate(task, raw[task.name].float()), target)

@@ -2,7 +2,10 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import onnx
 import onnx_ir
@@ -49,10 +52,7 @@ def export_onnx(subnet: SuperNet) -> onnx.ModelProto:
     """
     config = subnet.config
     example = torch.zeros(2, 3, config.height, config.width)
-    # The exporter warns of its own deprecations and of optional packages.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with TemporaryDirectory() as folder, _quiet():
         program = torch.onnx.export(
             Deployed(subnet).eval(),
             (example,),
@@ -65,9 +65,22 @@ def export_onnx(subnet: SuperNet) -> onnx.ModelProto:
             verbose=False,
             dynamo=True,
         )
-        assert program is not None
-        program.save(f"{folder}/network.onnx")
+        cast("torch.onnx.ONNXProgram", program).save(f"{folder}/network.onnx")
         return _tidy(onnx_ir.load(f"{folder}/network.onnx"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences the exporter, which warns of its own deprecations and of optional packages."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _tidy(model: onnx_ir.Model) -> onnx.ModelProto:
@@ -79,7 +92,7 @@ def _tidy(model: onnx_ir.Model) -> onnx.ModelProto:
         common.CommonSubexpressionEliminationPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.RemoveUnusedNodesPass(),
-        common.RemoveUnusedFunctionsPass(),
+        common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         common.RemoveUnusedOpsetsPass(),
         common.ClearMetadataAndDocStringPass(),
     )(model)

@@ -24,7 +24,8 @@ class LinearHead(nn.Module):
 
     def forward(self, features: Features, architecture: Architecture) -> Tensor:
         """Logits [N, classes]."""
-        return self.linear(features.z_NCHW.amax(dim=(2, 3)), architecture)
+        logits_NC: Tensor = self.linear(features.z_NCHW.amax(dim=(2, 3)), architecture)
+        return logits_NC
 
 
 class DeepLabV3Head(nn.Module):

@@ -67,7 +67,8 @@ class SlimmableConv2d(Slimmable):
         bias: bool = False,
     ) -> None:
         super().__init__(full, inputs, outputs)
-        self.kernel, self.stride, self.dilation, self.per_group = kernel, stride, dilation, per_group
+        self.kernel, self.stride, self.dilation = kernel, stride, dilation
+        self.per_group = per_group
         c_in, c_out = width(inputs, full), width(outputs, full)
         if per_group is not None and (c_in % per_group or c_out % (c_in // per_group)):
             raise ValueError(f"{c_in} -> {c_out} channels cannot form groups of {per_group}")
@@ -121,7 +122,7 @@ class SlimmableBatchNorm2d(Slimmable):
         names = ["weight", "bias"]
         if self.running_mean is not None:
             names += ["running_mean", "running_var"]
-        return {name: (self.outputs,) for name in names}
+        return dict.fromkeys(names, (self.outputs,))
 
     def forward(self, x_NCHW: Tensor, architecture: Architecture) -> Tensor:
         """Normalises with the calibrated statistics, or without any with the batch's own."""

@@ -10,12 +10,11 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
 from training import checkpoint
-from training.configs import Recipe
 from training.data.source import Source, shuffled
 from training.evaluate import normalise
+from training.recipe import Recipe
 from training.sandwich import StepLosses, accumulate_gradients, sandwich
-from training.supernet import SuperNet, search_space
-
+from training.supernet import SuperNet, channels_last, search_space
 
 PARTS = ("seed", "network", "training")
 """What of a recipe a resumed run must share with the run it continues."""
@@ -44,9 +43,10 @@ class StepReport:
 
 def build(recipe: Recipe) -> SuperNet:
     """A SuperNet with the recipe's initial weights: the same for the same seed."""
-    torch.manual_seed(recipe.seed)
-    network = SuperNet(recipe.network, search_space(recipe.network))
-    return network.to(memory_format=torch.channels_last)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = SuperNet(recipe.network, search_space(recipe.network))
+    return channels_last(network)
 
 
 def load_network(recipe: Recipe, path: Path) -> SuperNet:

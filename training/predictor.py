@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from model_store.subnet.predictor import HIDDEN, AccuracyPredictor
 from model_store.subnet.space import Architecture, SearchSpace
-from training.configs import PredictorConfig
 from training.evaluate import Quality
+from training.recipe import PredictorConfig
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,21 @@ def _read(space: SearchSpace, path: Path) -> list[Sample]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return []
-    whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    content = path.read_bytes()
     # An interruption can leave half a line, which the next sample must not be appended to.
-    path.write_text("".join(whole))
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        os.truncate(path, len(whole))
     samples = []
-    for number, line in enumerate(whole, start=1):
+    for number, line in enumerate(whole.splitlines(), start=1):
         try:
             entry = json.loads(line)
             architecture = space.from_channels(entry["channels"])
             samples.append(Sample(architecture, Quality(entry["losses"], entry["metrics"])))
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}, is not a sample of this model: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {number}, is not a sample of this model: {error}"
+            ) from error
     return samples
 
 
@@ -165,8 +169,9 @@ def fit(
     channels_PG = np.array([s.architecture.channels for s in samples], dtype=np.int64)
     ratios_PG = torch.from_numpy(space.ratios_of(channels_PG)).float()
     values_PQ = torch.tensor([_quantities(s.quality, tasks) for s in samples])
-    torch.manual_seed(seed)
-    network = PredictorNetwork(len(space.groups), values_PQ.shape[1])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = PredictorNetwork(len(space.groups), values_PQ.shape[1])
     network.mean_Q = values_PQ[~held_out].mean(dim=0)
     # A task that no width changes has no spread; it must not divide by zero.
     network.std_Q = values_PQ[~held_out].std(dim=0).clamp(min=1e-6)
@@ -174,9 +179,11 @@ def fit(
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(config.epochs):
-        for batch in torch.randperm(len(x), generator=generator).split(config.batch_size):
+        order = torch.randperm(len(x), generator=generator)
+        for batch in torch.split(order, config.batch_size):
             optimizer.zero_grad()
-            nn.functional.l1_loss(network(x[batch]), y[batch]).backward()
+            loss = nn.functional.l1_loss(network(x[batch]), y[batch])
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     tensors = network.tensors()
     published = AccuracyPredictor.from_tensors(tensors, tasks, len(space.groups))

@@ -4,8 +4,6 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version as library_version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -16,26 +14,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model_store.manifest import (
-    CalibrationSpec,
-    CostTermSpec,
-    GroupSpec,
-    InputSpec,
-    Manifest,
-    Provenance,
-)
-from model_store.manifest import Task as TaskSpec
+from model_store.manifest import CalibrationSpec
 from model_store.published import ModelStore
 from model_store.subnet.weights import split_weights
-from training.configs import Recipe
 from training.data.load import DataSets
 from training.evaluate import calibrated
 from training.export import export_onnx
-from training.metrics import metric_of
+from training.manifest import manifest_of
 from training.parity import check_parity
 from training.predictor import PredictorQuality
+from training.recipe import Recipe
 from training.report import widths_report
-from training.supernet import SuperNet, cost_model
+from training.supernet import SuperNet
 from training.synthesis import SynthesisConfig, synthesise
 
 CalibrationKind = Literal["real", "synthetic"]
@@ -116,10 +106,10 @@ def publish(
     progress("exporting", 0, 1)
     real = data.train.batch(torch.arange(min(REAL_IMAGES, len(data.train)))).images_NCHW
     full = calibrated(network, network.space.largest(), real)
-    slices = full.slices()
     graph, weights = split_weights(export_onnx(full))
     progress("exporting", 1, 1)
-    manifest = _manifest(recipe, network, data, slices, kind, len(images_NHWC), version)
+    calibration = CalibrationSpec(kind=kind, images=len(images_NHWC))
+    manifest = manifest_of(recipe, version, full.slices(), calibration, data.labels)
     files = {
         "supernet.onnx": graph,
         "supernet.onnx.data": weights,
@@ -157,62 +147,6 @@ def publish(
         progress("measuring on the test split", 1, 1)
     files["report.json"] = json.dumps(report, indent=1).encode()
     return Published(store.publish(recipe.name, version, files, manifest), parity, report)
-
-
-def _manifest(
-    recipe: Recipe,
-    network: SuperNet,
-    data: DataSets,
-    slices: Mapping[str, Any],
-    kind: CalibrationKind,
-    images: int,
-    version: str,
-) -> Manifest:
-    config = recipe.network
-    libraries = ("torch", "onnx", "onnxscript", "numpy")
-    return Manifest(
-        schema_version=1,
-        name=recipe.name,
-        version=version,
-        method="ecmt",
-        divisor=config.divisor,
-        provenance=Provenance(
-            dataset=recipe.dataset,
-            recipe=repr(recipe),
-            seed=recipe.seed,
-            libraries={name: library_version(name) for name in libraries},
-            created=datetime.now(UTC).date().isoformat(),
-            attribution=recipe.attribution,
-            license=recipe.license,
-        ),
-        tasks=tuple(
-            TaskSpec(
-                name=t.name,
-                kind=t.kind,
-                classes=t.outputs,
-                labels=data.labels.get(t.name, t.labels),
-                palette=t.palette,
-                metric=metric_of(t.kind),
-            )
-            for t in config.tasks
-        ),
-        input=InputSpec(
-            height=config.height,
-            width=config.width,
-            channel_order="RGB",
-            mean=config.mean,
-            std=config.std,
-        ),
-        groups=tuple(
-            GroupSpec(
-                name=g.name, ratios=g.ratios, channels=g.channels, task=g.task, within=g.within
-            )
-            for g in network.space.groups
-        ),
-        slices=dict(slices),
-        cost=tuple(CostTermSpec(**asdict(term)) for term in cost_model(config).terms),
-        calibration=CalibrationSpec(kind=kind, images=images),
-    )
 
 
 def _npz(**arrays: NDArray[Any]) -> bytes:

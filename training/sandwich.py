@@ -74,7 +74,7 @@ def accumulate_gradients(
             raw, child_z = supernet(x_NCHW, child)
         collective, _ = multi_task_loss(tasks, raw, targets, label_smoothing)
         kd = ci_kd(z, child_z) / (len(architectures) - 1)
-        (collective + distillation * kd).backward()
+        (collective + distillation * kd).backward()  # type: ignore[no-untyped-call]
         distilled += kd.item()
         smallest = collective
     return StepLosses(largest.item(), smallest.item(), distilled)

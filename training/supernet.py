@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from model_store.subnet.cost import CostModel, CostTerm
 from model_store.subnet.slicing import Dims
 from model_store.subnet.space import Architecture, Group, SearchSpace
-from training.backbones import Backbone
-from training.configs import DeepLabV3Config, NetworkConfig, ResNet9Config
-from training.backbones import MobileNetV2, ResNet9
+from training.backbones import Backbone, MobileNetV2, ResNet9
 from training.heads import DeepLabV3Head, LinearHead
-from training.layers import Slimmable, SlimmableConv2d
+from training.layers import Slimmable, SlimmableBatchNorm2d, SlimmableConv2d
+from training.recipe import DeepLabV3Config, NetworkConfig, ResNet9Config
 
 
 class Outputs(NamedTuple):
@@ -105,20 +104,27 @@ def search_space(config: NetworkConfig) -> SearchSpace:
     """The groups and width choices of a network (design Sec. 3)."""
     ratios, divisor = config.ratios, config.divisor
     if isinstance(config.encoder, ResNet9Config):
-        encoder = ResNet9.groups(config.encoder.width, ratios, divisor)
-        last, full = encoder[-2].name, encoder[-2].full
-        decoders = tuple(
-            Group.of(f"decoder.{t.name}", full, ratios, divisor, task=t.name, within=last)
-            for t in config.tasks
-        )
+        encoder, deepest = ResNet9.groups(config.encoder.width, ratios, divisor), ResNet9.outputs
     else:
-        encoder = MobileNetV2.groups(ratios, divisor)
-        assert isinstance(config.decoder, DeepLabV3Config)
-        decoders = tuple(
-            Group.of(f"decoder.{t.name}", config.decoder.channels, ratios, divisor, task=t.name)
-            for t in config.tasks
-        )
+        encoder, deepest = MobileNetV2.groups(ratios, divisor), MobileNetV2.outputs
+    if config.decoder is None:
+        # A linear head has no width of its own: it reads a prefix of the deepest features.
+        (last,) = (g for g in encoder if (g.name,) == deepest)
+        width, within = last.full, last.name
+    else:
+        width, within = config.decoder.channels, None
+    decoders = tuple(
+        Group.of(f"decoder.{t.name}", width, ratios, divisor, task=t.name, within=within)
+        for t in config.tasks
+    )
     return SearchSpace(encoder + decoders)
+
+
+def channels_last(network: SuperNet) -> SuperNet:
+    """The same network with its weights laid out channels last, which convolves faster on CPUs."""
+    # Module.to is not typed for memory formats alone.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def narrowed(space: SearchSpace, architecture: Architecture) -> SearchSpace:
@@ -138,18 +144,15 @@ def cost_model(config: NetworkConfig) -> CostModel:
     terms: list[CostTerm] = []
 
     def record(name: str, module: Slimmable, output: Tensor) -> None:
-        positions = output.shape[2] * output.shape[3] if output.ndim == 4 else 1
-        convolution = isinstance(module, SlimmableConv2d)
-        kernel = module.kernel**2 if convolution else 1
-        per_group = module.per_group if convolution else None
-        inputs = (per_group,) if per_group else module.inputs
+        positions, kernel, inputs = 1, 1, module.inputs
+        if isinstance(module, SlimmableConv2d):
+            positions, kernel = output.shape[2] * output.shape[3], module.kernel**2
+            inputs = (module.per_group,) if module.per_group else inputs
         task = name.split(".")[1] if name.startswith("decoders.") else None
         terms.append(CostTerm(positions, kernel, inputs, module.outputs, task))
 
     for name, module in network.slimmables():
-        if any(parameter == "weight" and len(dims) > 1 for parameter, dims in module.dims().items()):
-            module.register_forward_hook(
-                lambda m, _, output, name=name: record(name, m, output)
-            )
+        if not isinstance(module, SlimmableBatchNorm2d):
+            module.register_forward_hook(lambda m, _, output, name=name: record(name, m, output))
     network(image, network.space.largest())
     return CostModel(network.space, terms)

@@ -90,7 +90,6 @@ def synthesise(
     space, rng = network.space, np.random.default_rng(seed)
     architectures = [space.largest(), space.smallest()]
     architectures += [space.random(rng) for _ in range(config.widths - len(architectures))]
-    network.requires_grad_(False)
     real = normalise(network.config, real_NCHW)
     with torch.no_grad():
         wanted = [moments(network, real, a) for a in architectures]
@@ -99,19 +98,22 @@ def synthesise(
     raw.requires_grad_()
     optimizer = torch.optim.Adam([raw], lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
-    for step in range(config.steps):
-        optimizer.zero_grad()
-        x_NCHW = normalise(network.config, raw.sigmoid())
-        total = 0.0
-        for k in range(config.per_step):
-            index = (step * config.per_step + k) % len(architectures)
-            loss = mismatch(moments(network, x_NCHW, architectures[index]), wanted[index])
-            loss.backward(retain_graph=k + 1 < config.per_step)  # type: ignore[no-untyped-call]
-            total += loss.item() / config.per_step
-        optimizer.step()
-        schedule.step()
-        on_step(step + 1, config.steps, total)
-    network.requires_grad_(True)
+    network.requires_grad_(False)
+    try:
+        for step in range(config.steps):
+            optimizer.zero_grad()
+            x_NCHW = normalise(network.config, raw.sigmoid())
+            total = 0.0
+            for k in range(config.per_step):
+                index = (step * config.per_step + k) % len(architectures)
+                loss = mismatch(moments(network, x_NCHW, architectures[index]), wanted[index])
+                loss.backward(retain_graph=k + 1 < config.per_step)  # type: ignore[no-untyped-call]
+                total += loss.item() / config.per_step
+            optimizer.step()
+            schedule.step()
+            on_step(step + 1, config.steps, total)
+    finally:
+        network.requires_grad_(True)
     pixels = (raw.detach().sigmoid() * 255).round().to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()
 

@@ -37,7 +37,8 @@ def activate(task: Task, raw: Tensor) -> Tensor:
         return raw.exp()
     if task.kind == "normals":
         # Not F.normalize, whose export expands the norm to a fixed shape.
-        return raw / raw.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        length: Tensor = raw.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        return raw / length
     if task.kind in ("edges", "saliency"):
         return raw.sigmoid()
     return raw
@@ -68,17 +69,19 @@ def task_loss(
         valid = target != IGNORE
         if not valid.any():
             return None
-        return F.cross_entropy(
-            raw, target, ignore_index=IGNORE, label_smoothing=label_smoothing
-        )
+        return F.cross_entropy(raw, target, ignore_index=IGNORE, label_smoothing=label_smoothing)
     if task.kind == "depth":
         valid = target > 0
+        if not valid.any():
+            return None
         log_target = torch.where(valid, target, 1.0).log()
-        return ((raw[:, 0] - log_target).abs() * valid).sum() / valid.sum().clamp(min=1)
+        return ((raw[:, 0] - log_target).abs() * valid).sum() / valid.sum()
     if task.kind == "normals":
         valid = target.abs().sum(dim=1, keepdim=True) > 0
+        if not valid.any():
+            return None
         difference = (F.normalize(raw, dim=1) - target).abs() * valid
-        return difference.sum() / (3 * valid.sum()).clamp(min=1)
+        return difference.sum() / (3 * valid.sum())
     positive = target.float()
     share = 0.95 if task.kind == "edges" else 1.0 - positive.mean()
     weight = torch.where(positive > 0, share, 1.0 - share)
@@ -96,9 +99,7 @@ def multi_task_loss(
     Returns:
         The weighted sum, and the unweighted losses by task.
     """
-    losses = {
-        t.name: task_loss(t, raw[t.name], targets[t.name], label_smoothing) for t in tasks
-    }
+    losses = {t.name: task_loss(t, raw[t.name], targets[t.name], label_smoothing) for t in tasks}
     found = {name: loss for name, loss in losses.items() if loss is not None}
     weights = {t.name: t.weight for t in tasks}
     total = torch.stack([weights[name] * loss for name, loss in found.items()]).sum()

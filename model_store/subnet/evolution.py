@@ -16,7 +16,7 @@ from model_store.subnet.local_search import climb
 from model_store.subnet.problem import Choices, Problem
 from model_store.subnet.repair import shrink_to_fit
 
-POPULATION = 48
+POPULATION = 64
 GENERATIONS = 8
 
 _CROSSED = 0.5

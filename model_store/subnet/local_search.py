@@ -69,8 +69,8 @@ def _pairs(
     """The most promising pairs: the best-scoring jumps, each with its best partner.
 
     Were the groups independent, gains and costs would add up. By that measure the best pair within
-    the budget is among these if one of its two is among the best jumps; all pairs, exactly, would
-    cost ten times as much for the same answers.
+    the budget is among these if one of its two is among the best jumps. All pairs would be tens of
+    thousands of candidates a round.
 
     Args:
         groups_J: the group of each jump.

@@ -35,7 +35,15 @@ def test_serving_works_where_torch_was_never_installed(models_root: Path, tmp_pa
 
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     subprocess.run(
-        [*pip, "install", "--quiet", "--constraint", str(sources / "constraints.txt"), sources],
+        [
+            *pip,
+            "install",
+            "--quiet",
+            "--no-compile",
+            "--constraint",
+            str(sources / "constraints.txt"),
+            sources,
+        ],
         check=True,
     )
     listed = subprocess.run([*pip, "list"], check=True, capture_output=True, text=True).stdout

@@ -1,5 +1,6 @@
 """The service as a process, with a real HTTP client."""
 
+import os
 import shlex
 import signal
 import statistics
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.service.process import serving
+from tests.service.process import MODULE, ROOT, serving
 from tests.service.running import encoded, picture
 
 
@@ -31,6 +32,27 @@ def test_the_first_example_works_when_pasted(models_root: Path, tmp_path: Path) 
         )
         assert predicted.status_code == 200
         assert set(predicted.json()["outputs"]) == set(subnet["tasks"])
+
+
+def test_a_container_can_ask_whether_it_is_ready(models_root: Path, tmp_path: Path) -> None:
+    def check(url: str) -> int:
+        port = url.rpartition(":")[2]
+        command = [sys.executable, "-m", "service.healthcheck"]
+        environ = {**os.environ, "SLIMDIAL_PORT": port}
+        return subprocess.run(command, env=environ, cwd=ROOT, capture_output=True).returncode
+
+    with serving(["--models-root", str(models_root)], tmp_path) as process:
+        assert check(process.url) == 0
+        # The port is taken now.
+        again = ["serve", "--models-root", str(models_root), "--data-dir", str(tmp_path)]
+        port = process.url.rpartition(":")[2]
+        second = subprocess.run(
+            [*MODULE, *again, "--port", port], cwd=ROOT, capture_output=True, text=True
+        )
+        assert second.returncode == 1
+        assert "--port 0" in second.stderr
+        assert "Traceback" not in second.stderr
+    assert check(process.url) == 1
 
 
 def test_on_sigterm_it_stops_being_ready_before_it_stops_answering(

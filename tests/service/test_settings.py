@@ -27,6 +27,7 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORT", "-1"),
         ("PORT", "web"),
         ("REDIS_URL", "http://host"),
+        ("REDIS_URL", "redis://host:port/0"),
         ("MAX_PIXELS", "0"),
         ("SUBNET_TTL_S", "0"),
         ("DEVICE", "tpu"),

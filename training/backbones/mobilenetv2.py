@@ -114,6 +114,6 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x_NCHW: Tensor, architecture: Architecture) -> Tensor:
         """Shape [N, C, H, W] in, [N, C', H / stride, W / stride] out."""
-        y = x_NCHW if self.expand is None else self.expand(x_NCHW, architecture)
+        y: Tensor = x_NCHW if self.expand is None else self.expand(x_NCHW, architecture)
         y = self.project(self.depthwise(y, architecture), architecture)
         return x_NCHW + y if self.residual else y

@@ -30,7 +30,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
     _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "encode", "scalar"})
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - its signature
         if module.split(".")[0] in ("numpy", "_codecs") and name in self._ALLOWED:
             return super().find_class(module, name)
         raise ValueError(f"holds {module}.{name}, which is not part of the CIFAR-100 layout")

@@ -1,7 +1,10 @@
 """Rendered rooms as a training source: five dense tasks, mirrored at random."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.rooms import NORMAL_SCALE, Split
@@ -25,7 +28,7 @@ class Rooms:
         """The scenes at these indices."""
         at = indices_N.numpy()
 
-        def load(array: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+        def load(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array[at]))
 
         normals_NCHW = load(self.split.normals_NHWC).permute(0, 3, 1, 2).float()

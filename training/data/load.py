@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.configs import Recipe
 from training.data.cifar import load_cifar100
 from training.data.dense import Rooms
 from training.data.rooms import load_split
 from training.data.source import Source, Subset, split
+from training.recipe import Recipe
 
 VALIDATION_SHARE = 0.1
 """The share of the training split that only the predictor sees (ECMT Sec. 5)."""

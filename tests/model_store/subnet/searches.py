@@ -122,10 +122,10 @@ class Case:
         tau = {t: self.preference.get(t, 0.0) for t in self.tasks}
         if not any(tau.values()):
             tau = dict.fromkeys(tau, 1.0)
-        total = sum(
-            tau[t] * losses_PN[:, SPACE.tasks.index(t)] / sum(tau.values()) for t in self.tasks
-        )
-        return -np.asarray(total)
+        total = sum(tau.values())
+        shares = {t: value / total for t, value in tau.items()}
+        weights_N = np.array([shares.get(t, 0.0) for t in SPACE.tasks])
+        return -np.asarray(losses_PN @ weights_N)
 
     def optimum(self) -> float:
         """The best score within the budget, by brute force."""

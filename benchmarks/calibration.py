@@ -1,0 +1,107 @@
+"""Quality against calibration: how many images, and what synthetic ones cost.
+
+``python -m benchmarks.calibration RECIPE [--data DIR] [--runs DIR]``. Sub-networks over the budget
+range are calibrated on more and more images, real and synthetic, and measured on the test split.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.output import show
+from model_store.manifest import TaskKind
+from model_store.subnet.space import Architecture
+from training.configs import recipes
+from training.data.load import load
+from training.evaluate import Quality, calibrated, evaluate
+from training.loop import load_network
+from training.metrics import metric_of
+from training.publish import CalibrationKind, calibration_images
+from training.supernet import SuperNet
+
+COUNTS = (8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Mean quality over the sub-networks."""
+
+    kind: CalibrationKind
+    images: int
+    quality: dict[str, float]
+    """By kind of task, in the metric's unit, averaged over its tasks and the sub-networks."""
+    by_width: dict[str, float]
+    """The first kind's quality by sub-network."""
+
+
+def spread(network: SuperNet) -> dict[str, Architecture]:
+    """Sub-networks over the whole range: the extremes, three uniform and two random ones."""
+    space, rng = network.space, np.random.default_rng(1)
+    found = {"smallest": space.smallest()}
+    found |= {f"uniform {r:.0%}": space.uniform(r) for r in (0.5, 0.7, 0.85)}
+    return found | {"random": space.random(rng), "full": space.largest()}
+
+
+def by_kind(network: SuperNet, quality: Quality) -> dict[str, float]:
+    """Mean metric by kind of task."""
+    kinds: dict[TaskKind, list[float]] = {}
+    for task in network.config.tasks:
+        kinds.setdefault(task.kind, []).append(quality.metrics[task.name])
+    return {metric_of(kind).name: float(np.mean(values)) for kind, values in kinds.items()}
+
+
+def main(
+    recipe: Annotated[str, typer.Argument(help="caltech100 or rooms.")],
+    data: Annotated[Path, typer.Option(help="The data set's folder.")] = Path("data"),
+    runs: Annotated[Path, typer.Option(help="Where the checkpoints are.")] = Path("runs"),
+    most: Annotated[int, typer.Option(help="Largest number of images.")] = COUNTS[-1],
+    test: Annotated[int, typer.Option(help="Test images to measure on.")] = 2000,
+    file: Annotated[Path | None, typer.Option("--json", help="Also write JSON here.")] = None,
+) -> None:
+    """Print quality against number and kind of calibration images."""
+    config = recipes()[recipe]()
+    network = load_network(config, runs / config.name / "checkpoint.pt")
+    sets = load(config, data)
+    batches = [
+        sets.test.batch(torch.arange(i, min(i + 64, test, len(sets.test))))
+        for i in range(0, min(test, len(sets.test)), 64)
+    ]
+    counts = [c for c in COUNTS if c <= most]
+    architectures = spread(network)
+    rows: list[Row] = []
+    with Progress(console=Console(stderr=True)) as bars:
+        bar = bars.add_task("synthesising", total=None)
+
+        def progress(what: str, done: int, total: int) -> None:
+            bars.update(bar, description=what, completed=done, total=total)
+
+        kinds: tuple[CalibrationKind, ...] = ("real", "synthetic")
+        for kind in kinds:
+            pixels = calibration_images(network, sets, kind, counts[-1], config.seed, progress)
+            images_NCHW = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+            for i, count in enumerate(counts):
+                progress(f"measuring {kind}", i, len(counts))
+                found = {
+                    name: by_kind(
+                        network,
+                        evaluate(calibrated(network, a, images_NCHW[:count]), batches),
+                    )
+                    for name, a in architectures.items()
+                }
+                first = next(iter(next(iter(found.values()))))
+                mean = {
+                    m: float(np.mean([q[m] for q in found.values()]))
+                    for m in next(iter(found.values()))
+                }
+                rows.append(Row(kind, count, mean, {n: q[first] for n, q in found.items()}))
+    show(f"calibration of {recipe}", rows, file)
+
+
+if __name__ == "__main__":
+    typer.run(main)

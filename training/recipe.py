@@ -1,0 +1,113 @@
+"""What a run is: the frozen configuration of network, training and predictor."""
+
+from dataclasses import dataclass
+
+from training.tasks import Task
+
+
+@dataclass(frozen=True)
+class ResNet9Config:
+    """The ResNet-9 encoder with linear heads."""
+
+    width: int = 28
+    """Base width; the stages have 1, 2, 4 and 8 times as many channels."""
+
+
+@dataclass(frozen=True)
+class MobileNetV2Config:
+    """The MobileNetV2 encoder."""
+
+    output_stride: int = 16
+    """Input resolution over that of the deepest features."""
+
+
+@dataclass(frozen=True)
+class DeepLabV3Config:
+    """DeepLabv3 heads."""
+
+    channels: int = 48
+    """Full width C of each decoder."""
+    rates: tuple[int, ...] = (2, 4, 6)
+    """Dilation rates of the ASPP."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a SuperNet is made of."""
+
+    encoder: ResNet9Config | MobileNetV2Config
+    decoder: DeepLabV3Config | None
+    """Dense prediction heads, or None for linear heads."""
+    tasks: tuple[Task, ...]
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    """Mean of the training images' pixels in [0, 1], RGB."""
+    std: tuple[float, float, float]
+    """Standard deviation of the same."""
+    ratios: tuple[float, ...]
+    """Width list ω, ascending."""
+    divisor: int = 8
+    """Channel counts are multiples of this; it decides whether fewer channels are faster."""
+
+    @property
+    def output_stride(self) -> int:
+        """Input resolution over that of the deepest features."""
+        return self.encoder.output_stride if isinstance(self.encoder, MobileNetV2Config) else 8
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a SuperNet is trained (ECMT Algorithm 1)."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    """Peak of the one-cycle schedule (Smith and Topin 2018), with Adam."""
+    weight_decay: float
+    distillation: float
+    """Weight λ of the CI-KD loss."""
+    label_smoothing: float = 0.0
+    """Share of a label spread over all classes."""
+    sandwich: int = 4
+    """Networks b per step: the largest, the smallest and b - 2 random ones."""
+    warmup: float = 0.2
+    """Share of the steps in which the learning rate rises."""
+
+    def __post_init__(self) -> None:
+        if self.sandwich < 2:
+            raise ValueError(f"a sandwich has at least 2 networks, found {self.sandwich}")
+        if self.epochs < 1 or self.batch_size < 2:
+            raise ValueError("at least 1 epoch and a batch size of 2 are needed")
+
+
+@dataclass(frozen=True)
+class PredictorConfig:
+    """How the accuracy predictor is made (ECMT Algorithm 3)."""
+
+    samples: int
+    """Measured sub-networks M; a tenth is held out."""
+    calibration_images: int
+    """Images on which each sampled sub-network is calibrated."""
+    epochs: int = 150
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run: network, data, training, predictor."""
+
+    name: str
+    dataset: str
+    """What the numbers are reported on."""
+    attribution: str
+    """Who made the data, to stand beside the weights."""
+    license: str
+    """Licence of the published weights and examples."""
+    network: NetworkConfig
+    training: TrainingConfig
+    predictor: PredictorConfig
+    seed: int = 0
+    scenes: int = 0
+    """Rendered training scenes, for recipes that render their own."""
