@@ -10,8 +10,9 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
@@ -22,6 +23,8 @@ from benchmarks.output import show
 from model_store.calibration import calibrate
 from model_store.published import ModelStore, PublishedModel, default_root
 from model_store.subnet.extraction import cut
+from model_store.subnet.graph import Graph
+from model_store.subnet.normalisation import Statistics
 from model_store.subnet.space import Architecture
 from model_store.subnetwork import finish
 from training.configs import recipes
@@ -60,33 +63,42 @@ def compare(model: PublishedModel, subnets: int) -> Row:
     for _ in range(subnets):
         architecture = model.space.random(rng)
         found = calibrate(_cut(model, architecture), model.calibration_NHWC[:8], threads=1)
-        extract.append(
-            milliseconds(lambda a=architecture, s=found: finish(_cut(model, a), s, {}))
-        )
+        extract.append(milliseconds(partial(_extract, model, architecture, found)))
         deployed = Deployed(calibrated(network, architecture, torch.rand(8, 3, h, w))).eval()
         example = torch.zeros(2, 3, h, w)
-        script.append(milliseconds(lambda d=deployed, x=example: _export(d, x, dynamo=False)))
-        dynamo.append(milliseconds(lambda d=deployed, x=example: _export(d, x, dynamo=True)))
-    medians = [statistics.median(times) for times in (extract, script, dynamo)]
+        script.append(milliseconds(partial(_export, deployed, example, dynamo=False)))
+        dynamo.append(milliseconds(partial(_export, deployed, example, dynamo=True)))
+    ours, theirs, default = (statistics.median(times) for times in (extract, script, dynamo))
     return Row(
-        model.manifest.name,
-        subnets,
-        *medians,
-        torchscript_over_extract=medians[1] / medians[0],
-        dynamo_over_extract=medians[2] / medians[0],
+        model=model.manifest.name,
+        subnets=subnets,
+        extract_ms=ours,
+        torchscript_export_ms=theirs,
+        dynamo_export_ms=default,
+        torchscript_over_extract=theirs / ours,
+        dynamo_over_extract=default / ours,
     )
 
 
-def _cut(model: PublishedModel, architecture: Architecture):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _cut(model: PublishedModel, architecture: Architecture) -> Graph:
     return cut(model.graph, model.space, model.manifest.slices, architecture, model.space.tasks)
+
+
+def _extract(model: PublishedModel, architecture: Architecture, found: Statistics) -> None:
+    finish(_cut(model, architecture), found, {})
 
 
 def _export(deployed: Deployed, example: torch.Tensor, dynamo: bool) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            deployed, (example,), BytesIO(), input_names=["image"], verbose=False, dynamo=dynamo
+            deployed,
+            (example,),
+            Path(folder) / "subnet.onnx",
+            input_names=["image"],
+            verbose=False,
+            dynamo=dynamo,
         )
 
 

@@ -16,8 +16,8 @@ import typer
 from benchmarks.output import show
 from model_store.published import ModelStore, PublishedModel, default_root
 from model_store.request import SubnetRequest
-from model_store.subnetwork import build, choose
 from model_store.subnet.space import Architecture
+from model_store.subnetwork import build, choose
 from training.parity import choice_of, session_of
 
 BUDGETS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)

@@ -43,9 +43,9 @@ def serving() -> Iterator[tuple[httpx.Client, float]]:
     """A fresh service on a free port with an empty cache, and its seconds until ready."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
+        options = ("--port", "0", "--log-level", "warning", "--data-dir")
         process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "slimdial"), "serve", "--port", "0"]
-            + ["--data-dir", folder, "--log-level", "warning"],
+            [str(Path(sys.executable).parent / "slimdial"), "serve", *options, folder],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -41,9 +41,7 @@ def kept(dim: Dim, full: Channels, channels: Channels) -> slice | list[int]:
     return slice(None) if len(indices) == start else indices
 
 
-def take(
-    parameter: Sliceable, dims: Dims, full: Channels, channels: Channels
-) -> Sliceable:
+def take(parameter: Sliceable, dims: Dims, full: Channels, channels: Channels) -> Sliceable:
     """The slice of a parameter that a sub-network uses.
 
     Args:

@@ -84,7 +84,7 @@ def test_examples_are_published_beside_the_rest(tmp_path: Path) -> None:
     assert (path / "examples" / "1.png").read_bytes() == b"x"
 
 
-class Crash(Exception):  # noqa: N818
+class Crash(Exception):
     """The process dies."""
 
 

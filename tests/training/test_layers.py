@@ -20,7 +20,9 @@ SEEDS = range(4)
 
 def random_widths(seed: int) -> Architecture:
     rng = np.random.default_rng(seed)
-    return Architecture(tuple(FULL), tuple(2 * int(rng.integers(1, f // 2 + 1)) for f in FULL.values()))
+    return Architecture(
+        tuple(FULL), tuple(2 * int(rng.integers(1, f // 2 + 1)) for f in FULL.values())
+    )
 
 
 def batch(channels: int, size: int = 9) -> Tensor:
@@ -50,10 +52,10 @@ def test_a_dense_convolution_reads_and_writes_the_first_channels(
 ) -> None:
     widths = random_widths(seed)
     layer = SlimmableConv2d(FULL, ("a",), ("b",), 3, stride, dilation, bias=True)
-    nn.init.normal_(layer.bias)  # type: ignore[arg-type]
+    assert layer.bias is not None
+    nn.init.normal_(layer.bias)
     a, b = list(range(widths["a"])), list(range(widths["b"]))
     plain = nn.Conv2d(len(a), len(b), 3, stride, padding=dilation, dilation=dilation)
-    assert layer.bias is not None
     fill(plain, rows(layer.weight, b, a), rows(layer.bias, b))
     torch.testing.assert_close(layer(batch(len(a)), widths), plain(batch(len(a))))
 
@@ -153,9 +155,9 @@ def test_batch_norm_keeps_no_statistics(training: bool) -> None:
 def test_batch_norm_with_statistics_uses_them() -> None:
     layer = SlimmableBatchNorm2d(FULL, ("b",))
     layer.running_mean, layer.running_var = torch.full((16,), 2.0), torch.full((16,), 9.0)
-    widths = Architecture(tuple(FULL), (12, 8, 24))
-    expected = (batch(8) - 2.0) / (9.0 + 1e-5) ** 0.5
-    torch.testing.assert_close(layer(batch(8), widths), expected)
+    largest = Architecture(tuple(FULL), tuple(FULL.values()))
+    expected = (batch(16) - 2.0) / (9.0 + 1e-5) ** 0.5
+    torch.testing.assert_close(layer(batch(16), largest), expected)
     assert set(layer.dims()) == {"weight", "bias", "running_mean", "running_var"}
 
 
