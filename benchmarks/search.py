@@ -1,4 +1,11 @@
-"""Speed and quality of the search: ``python -m benchmarks.search [--model PATH] [--json FILE]``."""
+"""Speed and quality of the search: ``python -m benchmarks.search [--published] [--json FILE]``.
+
+Quality is that of ``evolution`` against ``ecmt``, and against a reference: the best of 50,000 random
+candidates and of local search from the best five of them. The reference is drawn from the space
+that ``evolution`` searches, which is smaller than all combinations of widths: any encoder, with the
+decoders that the preference and the rest of the budget give it
+(:mod:`model_store.subnet.evolution`).
+"""
 
 import json
 import time
@@ -13,6 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.spaces import Searchable, classification, dense, published
+from model_store.published import ModelStore, default_root, open_model
 from model_store.subnet.local_search import climb
 from model_store.subnet.preference import Preference
 from model_store.subnet.problem import Problem
@@ -74,19 +82,19 @@ def requests(searchable: Searchable, count: int) -> list[Request]:
 
 
 def reference(problem: Problem, rng: np.random.Generator) -> float:
-    """The best score of 50,000 random candidates within the budget and of climbs from the best."""
-    size, top_G = 500, problem.top_G
-    random_PG = np.concatenate(
-        [
-            shrink_to_fit(
-                problem,
-                rng.integers(0, top_G, size=(size, len(top_G)), endpoint=True),
-                problem.free,
-                rng,
-            )
-            for _ in range(REFERENCE_CANDIDATES // size)
-        ]
-    )
+    """The best score of 50,000 random candidates within the budget and of climbs from the best.
+
+    Encoders are random, made to fit beside random decoders of the preference's path, and get the
+    widest of those that fit: the space of ``evolution``.
+    """
+    size, top_G, path_SG = 500, problem.top_G, problem.path_SG
+    batches = []
+    for _ in range(REFERENCE_CANDIDATES // size):
+        random_PG = rng.integers(0, top_G, size=(size, len(top_G)), endpoint=True)
+        steps_P = rng.integers(0, len(path_SG), size=size)
+        random_PG[:, problem.decoders] = path_SG[steps_P][:, problem.decoders]
+        batches.append(problem.with_decoders(shrink_to_fit(problem, random_PG, rng)))
+    random_PG = np.concatenate(batches)
     best = random_PG[np.argsort(-problem.score(random_PG))[:REFERENCE_CLIMBS]]
     return max(float(problem.score(climb(problem, start_G)[0][None])[0]) for start_G in best)
 
@@ -184,15 +192,24 @@ def table(reports: list[Report]) -> Table:
 
 
 def main(
-    model: Annotated[
-        Path | None, typer.Option(help="A published model's folder; default: synthetic spaces.")
-    ] = None,
+    published_models: Annotated[
+        bool, typer.Option("--published", help="The models that ship; default: synthetic spaces.")
+    ] = False,
+    model: Annotated[Path | None, typer.Option(help="One published model's folder.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers here.")
     ] = None,
 ) -> None:
     """Times both search algorithms, and compares their answers with each other and a reference."""
-    searchables = [published(model)] if model else [dense(), classification()]
+    if published_models:
+        store = ModelStore(default_root())
+        searchables = [published(store.open(name)) for name in store.names()]
+        if not searchables:
+            raise typer.BadParameter(f"there are no published models in {store.root}")
+    elif model:
+        searchables = [published(open_model(model))]
+    else:
+        searchables = [dense(), classification()]
     reports = [measure(searchable) for searchable in searchables]
     Console().print(table(reports))
     if json_file:

@@ -1,11 +1,10 @@
 """Search spaces to measure the search on: of published models, or made up of realistic size."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from model_store.published import open_model
+from model_store.published import PublishedModel
 from model_store.subnet.cost import CostModel, CostTerm
 from model_store.subnet.predictor import AccuracyPredictor, tensor_shapes
 from model_store.subnet.search import Score
@@ -22,9 +21,8 @@ class Searchable:
     losses: Score
 
 
-def published(path: Path) -> Searchable:
+def published(model: PublishedModel) -> Searchable:
     """The search space of a published model, with its own predictor."""
-    model = open_model(path)
     return Searchable(
         model.manifest.name, model.space, model.cost, model.predictor.standardised_losses
     )

@@ -8,8 +8,10 @@ own late write is refused (M. Kleppmann, "How to do distributed locking", 2016).
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from model_store.cache_periodic import every
 from model_store.cache_redis import Entries, RedisDownError
 
 log = logging.getLogger(__name__)
@@ -98,13 +100,17 @@ class BuildLock:
         if token is None:
             yield None
             return
-        renewal = asyncio.create_task(self._renew(lock, token))
+        deadline = time.monotonic() + self._longest_s
+
+        async def renew() -> None:
+            if time.monotonic() < deadline:
+                with contextlib.suppress(RedisDownError):
+                    await self._script(_RENEW, [lock], [token, int(self._lease_s * 1000)])
+
         try:
-            yield token
+            async with every(self._lease_s / 3, renew):
+                yield token
         finally:
-            renewal.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewal
             with contextlib.suppress(RedisDownError):
                 await self._script(_RELEASE, [lock], [token])
 
@@ -134,13 +140,6 @@ class BuildLock:
             if await done():
                 return None
         return None
-
-    async def _renew(self, lock: str, token: int) -> None:
-        renewals = int(self._longest_s / self._lease_s * 3)
-        for _ in range(renewals):
-            await asyncio.sleep(self._lease_s / 3)
-            with contextlib.suppress(RedisDownError):
-                await self._script(_RENEW, [lock], [token, int(self._lease_s * 1000)])
 
     async def _script(self, script: str, keys: list[str], arguments: list[bytes | int]) -> int:
         if not self._entries.up:

@@ -12,7 +12,7 @@ from service.catalog import Catalog
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Measured
 from service.routes import models, operations, predict, subnets
-from service.runtime import start
+from service.runtime import run
 from service.settings import Settings
 
 _ABOUT = """
@@ -32,13 +32,10 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime = await start(settings, metrics, catalog)
-        app.state.runtime = runtime
-        try:
+        async with run(settings, metrics, catalog) as runtime:
+            app.state.runtime = runtime
             yield
-        finally:
             app.state.runtime = None
-            await runtime.close()
 
     # The usual page loads its scripts from a CDN; this one has them in the wheel.
     app = FastAPIOffline(

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from model_store.cache import CacheLimits, SubnetCache
 from model_store.cache_memory import MemoryEntries
+from model_store.cache_periodic import every
 from model_store.cache_redis import Entries, connect
 from model_store.cache_server import EmbeddedServer, EmbeddedServerError
 from service.catalog import Catalog, open_catalog
@@ -41,7 +43,6 @@ class Runtime:
     predictions: Predictions
     draining: bool = False
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
-    _probing: asyncio.Task[None] | None = field(default=None, repr=False)
 
     async def probe(self) -> bool:
         """Whether Redis is there; an embedded server that died is started again first."""
@@ -53,33 +54,27 @@ class Runtime:
                 log.warning("no embedded server: %s", error)
         return await entries.probe()
 
-    async def _keep_probing(self) -> None:
-        while True:
-            await asyncio.sleep(_PROBE_S)
-            try:
-                await self.probe()
-            except Exception:
-                log.exception("probing Redis failed")
+    async def watch(self) -> None:
+        """As :meth:`probe`, for the background: whatever happens, the next time comes."""
+        try:
+            await self.probe()
+        except Exception:
+            log.exception("probing Redis failed")
 
     async def close(self) -> None:
         """Ends all work and leaves Redis; the last service to leave stops an embedded server."""
-        if self._probing is not None:
-            self._probing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._probing
         await asyncio.to_thread(self.builders.shutdown, cancel_futures=True)
         await asyncio.to_thread(self.predictors.shutdown, cancel_futures=True)
         await self.cache.entries.redis.aclose()
         if self.embedded is not None:
             await asyncio.to_thread(self.embedded.stop)
 
-    def start_probing(self) -> None:
-        """Watches Redis from now on."""
-        self._probing = asyncio.create_task(self._keep_probing())
 
-
-async def start(settings: Settings, metrics: Metrics, catalog: Catalog | None = None) -> Runtime:
-    """Puts the service together: models opened and verified, device chosen, Redis found.
+@contextlib.asynccontextmanager
+async def run(
+    settings: Settings, metrics: Metrics, catalog: Catalog | None = None
+) -> AsyncIterator[Runtime]:
+    """The service between its start and its end; Redis is watched meanwhile.
 
     Args:
         settings: what is set.
@@ -91,6 +86,15 @@ async def start(settings: Settings, metrics: Metrics, catalog: Catalog | None = 
         DeviceError: CUDA was demanded and does not work.
         ValueError: the settings contradict what is there.
     """
+    runtime = await _start(settings, metrics, catalog)
+    try:
+        async with every(_PROBE_S, runtime.watch):
+            yield runtime
+    finally:
+        await runtime.close()
+
+
+async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) -> Runtime:
     embedded, url = None, ""
     if settings.redis_url is None:
         embedded = EmbeddedServer(settings.data_dir)
@@ -109,7 +113,6 @@ async def start(settings: Settings, metrics: Metrics, catalog: Catalog | None = 
             log.warning("no embedded server, going on from memory: %s", error)
     runtime = _assemble(settings, metrics, catalog, device, embedded, url)
     await runtime.probe()
-    runtime.start_probing()
     log.info(
         "serving %s on %s, cache in %s",
         ", ".join(f"{n} {m.manifest.version}" for n, m in catalog.models.items()),

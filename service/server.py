@@ -40,6 +40,9 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             lifespan="on",
+            # Longer than clients and load balancers keep idle connections, so that it is they who
+            # close them: a server that does so races with the next request.
+            timeout_keep_alive=75,
         )
         super().__init__(config)
         self._app = app

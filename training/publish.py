@@ -20,6 +20,7 @@ from model_store.subnet.weights import split_weights
 from training.data.load import DataSets
 from training.evaluate import calibrated
 from training.export import export_onnx
+from training.hypervolume import measure_hypervolume
 from training.manifest import manifest_of
 from training.parity import check_parity
 from training.predictor import PredictorQuality
@@ -139,6 +140,15 @@ def publish(
             "widths": widths_report(model, data.test),
             "predictor": asdict(predictor_quality),
             "parity": parity,
+            "hypervolume": asdict(
+                measure_hypervolume(
+                    model,
+                    network,
+                    data.test,
+                    recipe.seed,
+                    lambda done, count: progress("measuring the hypervolume", done, count),
+                )
+            ),
             "gmacs": {
                 "min": model.cost.of(model.space.smallest()) / 1e9,
                 "max": model.cost.of(model.space.largest()) / 1e9,

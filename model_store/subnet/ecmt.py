@@ -54,7 +54,7 @@ def initial_pool(problem: Problem, rng: np.random.Generator) -> Choices:
     random_PG[:, encoder] = rng.integers(
         0, space.choices_G[encoder], size=(len(random_PG), len(encoder))
     )
-    return np.concatenate([uniform_PG, shrink_to_fit(problem, random_PG, encoder, rng)])
+    return np.concatenate([uniform_PG, shrink_to_fit(problem, random_PG, rng)])
 
 
 def ecmt(problem: Problem, rng: np.random.Generator) -> EcmtOutcome:

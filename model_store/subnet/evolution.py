@@ -70,12 +70,14 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
 
 
 def _random_population(problem: Problem, rng: np.random.Generator) -> Choices:
-    """The widest candidate and random ones, free in every group, brought within the budget."""
+    """The widest encoder and random ones, brought within the budget beside random decoders."""
     size = (POPULATION - 1, len(problem.top_G))
     random_PG = np.concatenate(
         [problem.top_G[None], rng.integers(0, problem.top_G, size=size, endpoint=True)]
     )
-    return shrink_to_fit(problem, random_PG, problem.free, rng)
+    steps_P = rng.integers(0, len(problem.path_SG), size=POPULATION)
+    random_PG[:, problem.decoders] = problem.path_SG[steps_P][:, problem.decoders]
+    return problem.with_decoders(shrink_to_fit(problem, random_PG, rng))
 
 
 def _survivors(
@@ -99,20 +101,20 @@ def _children(
     rng: np.random.Generator,
 ) -> Choices:
     """POPULATION children within the budget, by tournament, crossover, mutation and repair."""
-    free = problem.free
-    shape = (POPULATION, len(free))
+    encoder = problem.space.encoder
+    shape = (POPULATION, len(encoder))
     # Tournaments of two: the better one of each pair becomes a parent.
-    ranked_PG = problem.follow(population_PG[np.argsort(-scores_P, kind="stable")])
+    ranked_PG = population_PG[np.argsort(-scores_P, kind="stable")]
     mothers, fathers = rng.integers(0, len(ranked_PG), size=(2, 2, POPULATION)).min(axis=1)
     from_father = (rng.random(shape) < 0.5) & (rng.random((POPULATION, 1)) < _CROSSED)
-    genes_PF = np.where(from_father, ranked_PG[fathers][:, free], ranked_PG[mothers][:, free])
+    genes_PE = np.where(from_father, ranked_PG[fathers][:, encoder], ranked_PG[mothers][:, encoder])
     # About one group of each child moves by a step, in either direction ...
-    mutated = rng.random(shape) < 1.0 / len(free)
-    genes_PF += np.where(rng.random(shape) < 0.5, 1, -1) * mutated
+    mutated = rng.random(shape) < 1.0 / len(encoder)
+    genes_PE += np.where(rng.random(shape) < 0.5, 1, -1) * mutated
     # ... and width moves from one group to another.
-    wider, narrower = rng.integers(0, len(free), size=(2, POPULATION))
-    genes_PF[np.arange(POPULATION), wider] += 1
-    genes_PF[np.arange(POPULATION), narrower] -= 1
+    wider, narrower = rng.integers(0, len(encoder), size=(2, POPULATION))
+    genes_PE[np.arange(POPULATION), wider] += 1
+    genes_PE[np.arange(POPULATION), narrower] -= 1
     children_PG = np.zeros((POPULATION, len(problem.top_G)), dtype=np.int64)
-    children_PG[:, free] = np.clip(genes_PF, 0, problem.top_G[free])
-    return shrink_to_fit(problem, children_PG, free, rng)
+    children_PG[:, encoder] = np.clip(genes_PE, 0, problem.top_G[encoder])
+    return problem.with_decoders(shrink_to_fit(problem, children_PG, rng))

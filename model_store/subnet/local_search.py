@@ -18,41 +18,44 @@ _PAIRS = 64
 def climb(problem: Problem, start_G: Choices) -> tuple[Choices, int]:
     """Follows the best improving change until there is none.
 
-    A change is a *jump* of one group to any other of its choices, or a pair of jumps: width moves
-    from one group to another, also where a step of the one costs several of the other. All jumps
-    are looked at, and the most promising pairs (:func:`_pairs`).
+    A change is a *jump* of one encoder group to any other of its choices, or a pair of jumps: width
+    moves from one group to another, also where a step of the one costs several of the other. All
+    jumps are looked at, and the most promising pairs (:func:`_pairs`). The decoders are always
+    those of :meth:`Problem.with_decoders`, so width moves between them and the encoder too.
 
     Args:
         problem: the search.
-        start_G: a candidate within the budget.
+        start_G: a candidate within the budget with such decoders.
 
     Returns:
         A candidate within the budget that scores at least as high, [G], and how many candidates
         the predictor looked at.
     """
-    jumps = [
-        (group, choice) for group in problem.free for choice in range(problem.top_G[group] + 1)
-    ]
+    encoder = problem.space.encoder
+    jumps = [(group, choice) for group in encoder for choice in range(problem.top_G[group] + 1)]
     groups_J, targets_J = np.array(jumps, dtype=np.int64).T
     best_G, best = start_G, float(problem.score(start_G[None])[0])
     evaluations = 1
     for _ in range(ROUNDS):
-        here_1G = problem.follow(best_G[None])
-        jumped_JG = np.repeat(here_1G, len(jumps), axis=0)
+        # Costs are those beside the smallest decoders: what a change costs there, it may cost.
+        bare_1G = best_G[None].copy()
+        bare_1G[:, problem.decoders] = 0
+        jumped_JG = np.repeat(bare_1G, len(jumps), axis=0)
         jumped_JG[np.arange(len(jumps)), groups_J] = targets_J
-        scores_J, macs_J = problem.score_and_macs(jumped_JG)
+        macs_J = problem.macs(jumped_JG)
+        jumped_JG = problem.with_decoders(jumped_JG)
+        scores_J = problem.score(jumped_JG)
         # Were the groups independent, a pair would cost here + (first - here) + (second - here).
-        limit = problem.budget + int(problem.macs(here_1G)[0])
+        limit = problem.budget + int(problem.macs(bare_1G)[0])
         first_T, second_T = _pairs(groups_J, scores_J, macs_J, limit)
         paired_TG = jumped_JG[first_T]
         paired_TG[np.arange(len(first_T)), groups_J[second_T]] = targets_J[second_T]
-
-        scores_T, macs_T = problem.score_and_macs(paired_TG)
+        paired_TG = problem.with_decoders(paired_TG)
         evaluations += len(jumps) + len(first_T)
 
         neighbours_PG = np.concatenate([jumped_JG, paired_TG])
-        scores_P = np.concatenate([scores_J, scores_T])
-        scores_P[np.concatenate([macs_J, macs_T]) > problem.budget] = -np.inf
+        scores_P = np.concatenate([scores_J, problem.score(paired_TG)])
+        scores_P[~problem.fits(neighbours_PG)] = -np.inf
         winner = int(scores_P.argmax())
         if scores_P[winner] <= best:
             break

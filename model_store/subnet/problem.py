@@ -1,7 +1,7 @@
 """One search: what may be changed, what it may cost, and how good it is.
 
 The algorithms work on *choices*: one choice index per group. Dimensions: P candidates, G groups,
-N tasks.
+N tasks, D kept decoders, S steps of the decoders' path.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Problem:
 
     Raises:
         InfeasibleBudget: the smallest sub-network with the kept tasks exceeds the budget. No
-            preference makes a budget infeasible: decoders shrink first (:attr:`start_G`).
+            preference makes a budget infeasible: decoders shrink first (:attr:`path_SG`).
     """
 
     cost: CostModel
@@ -75,63 +75,69 @@ class Problem:
         return np.array([self.space.decoders[t] for t in self.preference.tasks], dtype=np.int64)
 
     @cached_property
-    def free(self) -> NDArray[np.int64]:
-        """Positions of the groups that a search may change: the encoder's and kept decoders."""
-        return np.concatenate([self.space.encoder, self.decoders])
-
-    @cached_property
     def top_G(self) -> Choices:
         """The widest choice of each group; a dropped decoder stands at its smallest, 0."""
         top_G = np.zeros_like(self.space.choices_G)
-        top_G[self.free] = self.space.choices_G[self.free] - 1
+        kept = np.concatenate([self.space.encoder, self.decoders])
+        top_G[kept] = self.space.choices_G[kept] - 1
         return top_G
 
     @cached_property
-    def start_G(self) -> Choices:
-        """The decoders of ECMT Eq. 4, and the encoder at its smallest.
+    def path_SG(self) -> Choices:
+        """The decoders that a sub-network may have, widest first, beside the smallest encoder.
 
-        Eq. 4 looks at the preference alone, so its decoders may not fit even with the smallest
-        encoder. They then shrink step by step until they do: the least preferred task's first,
-        down to its smallest width, and tasks of equal preference together (design Sec. 5).
+        The path starts with ECMT Eq. 4 and ends with all decoders at their smallest. On the way
+        they shrink one choice at a time: the least preferred task's first, down to its smallest
+        width, and tasks of equal preference together (design Sec. 5). Eq. 4 looks at the preference
+        alone, so its decoders may not fit the budget even beside the smallest encoder; the path
+        leaves out what does not.
         """
-        start_G = np.zeros_like(self.top_G)
+        step_G = np.zeros_like(self.top_G)
         for task, choice in self.preference.decoder_choices().items():
-            start_G[self.space.decoders[task]] = choice
+            step_G[self.space.decoders[task]] = choice
+        path = [step_G]
         for level in self.preference.levels():
             groups = [self.space.decoders[t] for t in level]
-            while start_G[groups].any():
-                if self.fits(start_G[None])[0]:
-                    return start_G
-                start_G[groups] = np.maximum(start_G[groups] - 1, 0)
+            while path[-1][groups].any():
+                step_G = path[-1].copy()
+                step_G[groups] = np.maximum(step_G[groups] - 1, 0)
+                path.append(step_G)
+        path_SG = np.stack(path)
+        return path_SG[self.fits(path_SG).argmax() :]
+
+    @property
+    def start_G(self) -> Choices:
+        """The smallest encoder with the widest decoders of the path."""
+        start_G: Choices = self.path_SG[0]
         return start_G
 
-    @cached_property
-    def _readers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        groups, index = self.space.groups, self.space.index
-        pairs = [(i, index[groups[i].within or ""]) for i in self.free if groups[i].within]
-        reader_read = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return reader_read[:, 0], reader_read[:, 1]
+    def with_decoders(self, choices_PG: Choices) -> Choices:
+        """The same encoders, each with the widest decoders of the path that fit beside it.
 
-    def follow(self, choices_PG: Choices) -> Choices:
-        """The same sub-networks, written so that a group that reads all of another follows it.
-
-        A group that reads a prefix of another (``Group.within``) is clipped to it. Where it reads
-        everything there is, it takes its widest choice here, so that it grows when that does.
+        An encoder beside which none fit gets the smallest.
         """
-        reader, read = self._readers
-        if not reader.size:
-            return choices_PG
-        channels_PG = self.space.channels_of(choices_PG)
-        reads_all = channels_PG[:, reader] == channels_PG[:, read]
-        following_PG = choices_PG.copy()
-        following_PG[:, reader] = np.where(reads_all, self.top_G[reader], choices_PG[:, reader])
-        return following_PG
+        path_SD, decoders = self.path_SG[:, self.decoders], self.decoders
+        found_PG = choices_PG.copy()
+        found_PG[:, decoders] = path_SD[0]
+        over = np.flatnonzero(~self.fits(found_PG))
+        over_PG = found_PG[over]
+        # The cost falls along the path, so bisection finds the first step that fits.
+        last = len(path_SD) - 1
+        first_P = np.minimum(np.ones(len(over), dtype=np.int64), last)
+        fitting_P = np.full(len(over), last)
+        for _ in range(max(last - 1, 0).bit_length() if over.size else 0):
+            middle_P = (first_P + fitting_P) // 2
+            over_PG[:, decoders] = path_SD[middle_P]
+            fits_P = self.fits(over_PG)
+            fitting_P = np.where(fits_P, middle_P, fitting_P)
+            first_P = np.where(fits_P, first_P, middle_P + 1)
+        over_PG[:, decoders] = path_SD[fitting_P]
+        found_PG[over] = over_PG
+        return found_PG
 
     def macs(self, choices_PG: Choices) -> NDArray[np.int64]:
         """The cost of candidates with the kept tasks, [P]. It never falls as a choice rises."""
-        return self._macs_of(self.space.channels_of(choices_PG))
-
-    def _macs_of(self, channels_PG: NDArray[np.int64]) -> NDArray[np.int64]:
+        channels_PG = self.space.channels_of(choices_PG)
         if len(channels_PG) <= _ROWS:
             return self.cost.macs(channels_PG)
         blocks = [channels_PG[i : i + _ROWS] for i in range(0, len(channels_PG), _ROWS)]
@@ -147,18 +153,9 @@ class Problem:
 
     def score(self, choices_PG: Choices) -> NDArray[np.float64]:
         """Minus the losses' mean, weighted by preference, [P]; higher is better."""
-        return self._score_of(self.space.channels_of(choices_PG))
-
-    def score_and_macs(self, choices_PG: Choices) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Both, [P] and [P], for less than one after the other."""
-        channels_PG = self.space.channels_of(choices_PG)
-        return self._score_of(channels_PG), self._macs_of(channels_PG)
+        scores_P: NDArray[np.float64] = -(self.losses_of(choices_PG) @ self._weights_N)
+        return scores_P
 
     @cached_property
     def _weights_N(self) -> NDArray[np.float64]:
         return self.preference.weights_N()
-
-    def _score_of(self, channels_PG: NDArray[np.int64]) -> NDArray[np.float64]:
-        losses_PN = self.losses(self.space.ratios_of(channels_PG))
-        scores_P: NDArray[np.float64] = -(losses_PN @ self._weights_N)
-        return scores_P

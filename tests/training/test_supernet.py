@@ -9,7 +9,7 @@ from torch import Tensor
 
 from model_store.subnet.slicing import width
 from model_store.subnet.space import SearchSpace
-from tests.training.tiny import ANIMALS, MAKERS, classifying, dense, images, network_of, some
+from tests.training.tiny import MAKERS, classifying, dense, images, network_of, some
 from training.calibration import calibrate
 from training.configs import caltech100, rooms
 from training.loop import build
@@ -143,14 +143,13 @@ def test_linear_heads_read_no_more_than_there_is() -> None:
 
 
 def test_the_shipped_recipes_have_the_search_spaces_of_the_paper() -> None:
-    """One scalar per decoder after the encoder's groups; ω from 0.2 and from 0.5 in tenths."""
+    """One scalar per decoder after the encoder's groups; multiples of 8 channels."""
     assert len(decoders(search_space(caltech100().network))) == 20
     space = search_space(rooms().network)
     assert decoders(space) == ["semseg", "depth", "normals", "edges", "saliency"]
-    # 52 convolutions: 17 depthwise ones follow, 10 projections share the stream of their stage.
+    # The stem, the streams of 7 stages, and the expanded widths of all 17 blocks but the first.
     assert len(space.encoder) == 1 + 7 + 16
     assert space.groups[0].channels == (16, 24, 32)
-    assert max(g.ratios[0] for g in space.groups) <= 0.6
 
 
 def decoders(space: SearchSpace) -> list[str]:
@@ -164,4 +163,3 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_torchs_own_alone() -> N
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["encoder.prep.conv.weight"], other["encoder.prep.conv.weight"])
     assert torch.equal(torch.get_rng_state(), state)
-    assert len(ANIMALS) == first["decoders.animals.linear.bias"].numel()

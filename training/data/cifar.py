@@ -51,6 +51,27 @@ def _read(path: Path, keys: tuple[bytes, ...]) -> dict[bytes, Any]:
     return cast("dict[bytes, Any]", content)
 
 
+def _array(content: dict[bytes, Any], key: bytes, path: Path) -> NDArray[Any]:
+    try:
+        return np.asarray(content[key])
+    except ValueError as error:
+        raise ValueError(f"{path}: {key.decode()} is not an array: {error}") from error
+
+
+def _labels(content: dict[bytes, Any], key: bytes, path: Path) -> NDArray[np.int64]:
+    labels = _array(content, key, path)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{path}: {key.decode()} must be a list of integers")
+    return labels.astype(np.int64)
+
+
+def _names(content: dict[bytes, Any], key: bytes, path: Path) -> list[str]:
+    names = content[key]
+    if not isinstance(names, list) or not all(isinstance(name, bytes) for name in names):
+        raise ValueError(f"{path}: {key.decode()} must be a list of names as bytes")
+    return [name.decode(errors="replace") for name in names]
+
+
 def slug(name: str) -> str:
     """A class name as a task name: lower case, with a hyphen for what is no letter or digit."""
     return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
@@ -124,11 +145,11 @@ def load_cifar100(folder: Path, part: str) -> Cifar100:
     """
     meta = _read(folder / "meta", (b"fine_label_names", b"coarse_label_names"))
     raw = _read(folder / part, (b"data", b"fine_labels", b"coarse_labels"))
-    data = np.asarray(raw[b"data"])
-    fine = np.asarray(raw[b"fine_labels"], dtype=np.int64)
-    coarse = np.asarray(raw[b"coarse_labels"], dtype=np.int64)
-    fine_names = [n.decode() for n in meta[b"fine_label_names"]]
-    coarse_names = [n.decode() for n in meta[b"coarse_label_names"]]
+    data = _array(raw, b"data", folder / part)
+    fine = _labels(raw, b"fine_labels", folder / part)
+    coarse = _labels(raw, b"coarse_labels", folder / part)
+    fine_names = _names(meta, b"fine_label_names", folder / "meta")
+    coarse_names = _names(meta, b"coarse_label_names", folder / "meta")
     if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3 * SIDE * SIDE:
         raise ValueError(
             f"{folder / part}: uint8 data of shape [N, 3072] expected, "

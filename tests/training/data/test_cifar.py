@@ -1,0 +1,253 @@
+"""The CIFAR-100 layout: what is read, what is refused, and how images are augmented."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.data.cifar_files import FINE, MEMBERS, colour, split, write_cifar
+from training.data.cifar import CUTOUT, load_cifar100, slug
+from training.data.source import Batch
+
+GREY = 0.5
+
+
+class Malicious:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, (f"touch {self.target}",)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cifar")
+    write_cifar(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that a test may spoil."""
+    write_cifar(tmp_path, count=4)
+    return tmp_path
+
+
+def rewrite(folder: Path, part: str, **changed: object) -> None:
+    content = pickle.loads((folder / part).read_bytes(), encoding="bytes")
+    content.update({key.encode(): value for key, value in changed.items()})
+    (folder / part).write_bytes(pickle.dumps(content, 2))
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_images_are_what_was_written(tmp_path: Path, protocol: int) -> None:
+    write_cifar(tmp_path, count=3, protocol=protocol)
+    for part in ("train", "test"):
+        loaded = load_cifar100(tmp_path, part)
+        pixels_NHWC = loaded.pixels(torch.arange(3))
+        assert (len(loaded), pixels_NHWC.shape) == (3, (3, 32, 32, 3))
+        assert pixels_NHWC.dtype == torch.uint8
+        for image, row, column in ((0, 0, 0), (1, 5, 30), (2, 31, 17)):
+            expected = colour(image, row, column)
+            assert tuple(pixels_NHWC[image, row, column].tolist()) == expected
+            batch = loaded.batch(torch.tensor([image])).images_NCHW
+            assert batch[0, :, row, column].tolist() == pytest.approx([c / 255 for c in expected])
+
+
+def test_every_image_belongs_to_the_task_of_its_coarse_label(whole: Path) -> None:
+    loaded = load_cifar100(whole, "train")
+    assert loaded.names == ("water-animals", "flowers")
+    assert loaded.labels == (("crab", "eel", "goldfish"), ("daisy", "fern"))
+    written = split(20)
+    fine, coarse = written[b"fine_labels"], written[b"coarse_labels"]
+    assert isinstance(fine, list)
+    assert isinstance(coarse, list)
+    targets = loaded.batch(torch.arange(20)).targets
+    for i in range(20):
+        mine, other = loaded.names[coarse[i]], loaded.names[1 - coarse[i]]
+        assert loaded.labels[coarse[i]][targets[mine][i]] == FINE[fine[i]]
+        assert targets[other][i] == 255
+    assert {int(label) for label in targets["flowers"]} == {0, 1, 255}
+
+
+def test_batches_are_the_images_at_the_indices(whole: Path) -> None:
+    loaded = load_cifar100(whole, "train")
+    every = loaded.batch(torch.arange(20))
+    some = loaded.batch(torch.tensor([7, 2]))
+    assert torch.equal(some.images_NCHW, every.images_NCHW[[7, 2]])
+    assert torch.equal(some.targets["flowers"], every.targets["flowers"][[7, 2]])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Large man-made_outdoor things", "large-man-made_outdoor-things"),
+        ("faces-airplanes", "faces-airplanes"),
+        (" trees! ", "trees"),
+    ],
+)
+def test_names_become_task_names(name: str, expected: str) -> None:
+    assert slug(name) == expected
+
+
+@pytest.mark.parametrize("missing", ["meta", "train"])
+def test_a_missing_file_is_named(folder: Path, missing: str) -> None:
+    (folder / missing).unlink()
+    with pytest.raises(
+        ValueError, match="does not exist; a folder in the layout of CIFAR-100"
+    ) as e:
+        load_cifar100(folder, "train")
+    assert str(folder / missing) in str(e.value)
+
+
+def test_a_wrong_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not exist") as caught:
+        load_cifar100(tmp_path / "nowhere", "train")
+    assert str(tmp_path / "nowhere" / "meta") in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["meta", "train"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
+def test_a_truncated_file_is_named(folder: Path, part: str, share: float) -> None:
+    content = (folder / part).read_bytes()
+    (folder / part).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="cannot be read") as caught:
+        load_cifar100(folder, "train")
+    assert str(folder / part) in str(caught.value)
+
+
+def test_a_file_that_is_no_pickle_is_named(folder: Path) -> None:
+    (folder / "train").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_cifar100(folder, "train")
+
+
+@pytest.mark.parametrize("part", ["meta", "train"])
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_that_runs_code_is_refused(folder: Path, part: str, protocol: int) -> None:
+    target = folder / "touched"
+    content = {b"data": Malicious(target)}
+    (folder / part).write_bytes(pickle.dumps(content, protocol))
+    with pytest.raises(ValueError, match=r"system, which is not part of the CIFAR-100") as caught:
+        load_cifar100(folder, "train")
+    assert str(folder / part) in str(caught.value)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [b"cnumpy.f2py\nmain\n.", b"cbuiltins\neval\n.", b"cnumpy\nload\n.", b"cnumpyx\nndarray\n."],
+)
+def test_other_names_are_refused_even_of_numpy(folder: Path, forbidden: bytes) -> None:
+    (folder / "train").write_bytes(forbidden)
+    with pytest.raises(ValueError, match="not part of the CIFAR-100 layout"):
+        load_cifar100(folder, "train")
+
+
+@pytest.mark.parametrize("content", [[1, 2], {b"data": b""}, {"data": 1, "fine_labels": 2}])
+def test_other_content_is_refused(folder: Path, content: object) -> None:
+    (folder / "train").write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=r"lacks \['data', 'fine_labels', 'coarse_labels'\]"):
+        load_cifar100(folder, "train")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"data": np.zeros((4, 3072), np.float32)}, r"uint8 data of shape \[N, 3072\]"),
+        ({"data": np.zeros((4, 3, 32, 32), np.uint8)}, r"found uint8 \[4, 3, 32, 32\]"),
+        ({"data": np.zeros((3, 3072), np.uint8)}, "3 images, 4 fine and 4 coarse"),
+        ({"fine_labels": [0]}, "4 images, 1 fine"),
+        ({"fine_labels": [0, 1, 2, 5]}, "fine labels lie outside the names"),
+        ({"fine_labels": [0, 1, 2, -1]}, "fine labels lie outside the names"),
+        ({"coarse_labels": [0, 1, 2, 0]}, "coarse labels lie outside the names"),
+        ({"fine_labels": [[0], [1, 2], [3], [4]]}, "labels"),
+        ({"fine_labels": "abcd"}, "labels"),
+        ({"fine_labels": [[0], [1], [2], [3]]}, "labels"),
+        ({"fine_labels": [0.5, 1.0, 2.0, 3.0]}, "labels"),
+    ],
+)
+def test_a_split_that_is_not_in_the_layout_is_named(
+    folder: Path, changed: dict[str, object], message: str
+) -> None:
+    rewrite(folder, "train", **changed)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_cifar100(folder, "train")
+    assert str(folder / "train") in str(caught.value)
+
+
+def test_label_names_that_are_not_bytes_are_refused(folder: Path) -> None:
+    rewrite(folder, "meta", fine_label_names=[1, 2, 3, 4, 5])
+    with pytest.raises(ValueError, match="names") as caught:
+        load_cifar100(folder, "train")
+    assert str(folder / "meta") in str(caught.value)
+
+
+def test_a_class_of_no_image_leaves_no_hole_in_the_labels(tmp_path: Path) -> None:
+    write_cifar(tmp_path, members={0: (4, 2), 1: MEMBERS[1]})
+    assert load_cifar100(tmp_path, "train").labels[0] == ("eel", "goldfish")
+
+
+def gradient_batch(count: int) -> Batch:
+    """Images whose red value is the column and whose green value is the row."""
+    ramp = torch.arange(32) / 255
+    red, green = ramp.expand(32, 32), ramp[:, None].expand(32, 32)
+    image_CHW = torch.stack([red, green, torch.ones(32, 32)])
+    return Batch(image_CHW.expand(count, 3, 32, 32).clone(), {"flowers": torch.arange(count)})
+
+
+def holes(images_NCHW: Tensor) -> Tensor:
+    """Where the squares are greyed out; blue is 1 elsewhere."""
+    return (images_NCHW == GREY).all(dim=1)
+
+
+def test_augmentation_keeps_shapes_range_and_targets(whole: Path) -> None:
+    source, batch = load_cifar100(whole, "train"), gradient_batch(64)
+    before = batch.images_NCHW.clone()
+    found = source.augment(batch, torch.Generator().manual_seed(0))
+    assert found.images_NCHW.shape == (64, 3, 32, 32)
+    assert found.images_NCHW.dtype == torch.float32
+    assert 0.0 <= found.images_NCHW.min()
+    assert found.images_NCHW.max() <= 1.0
+    assert torch.equal(found.targets["flowers"], torch.arange(64))
+    assert torch.equal(batch.images_NCHW, before), "the batch itself is not touched"
+
+
+def test_augmentation_follows_its_generator(whole: Path) -> None:
+    source, batch = load_cifar100(whole, "train"), gradient_batch(16)
+    first, again, other = (
+        source.augment(batch, torch.Generator().manual_seed(s)).images_NCHW for s in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_augmentation_is_a_flip_a_shift_and_a_grey_square(whole: Path) -> None:
+    """The ramps tell for every image whether it is flipped, and by how much it is shifted."""
+    source = load_cifar100(whole, "train")
+    found = source.augment(gradient_batch(200), torch.Generator().manual_seed(0)).images_NCHW
+    hole_NHW = holes(found)
+    assert (hole_NHW.sum(dim=(1, 2)) == CUTOUT**2).all()
+    seen_flips, seen_shifts = set(), set()
+    for image_CHW, hole_HW in zip(found, hole_NHW, strict=True):
+        rows, columns = hole_HW.any(dim=1).sum(), hole_HW.any(dim=0).sum()
+        assert (rows, columns) == (CUTOUT, CUTOUT)
+        column_W = (image_CHW[0] * 255).round()[~hole_HW.any(dim=1)][0]
+        row_H = (image_CHW[1] * 255).round()[:, ~hole_HW.any(dim=0)][:, 0]
+        # Reflection leaves the values in the middle of the image in place.
+        slope = int(column_W[16] - column_W[15])
+        shift = int(row_H[16]) - 16
+        assert abs(slope) == 1
+        assert row_H[17] - row_H[16] == 1
+        assert -4 <= shift <= 4
+        seen_flips.add(slope)
+        seen_shifts.add(shift)
+    assert seen_flips == {-1, 1}
+    assert seen_shifts == set(range(-4, 5))

@@ -1,0 +1,171 @@
+"""One training step: which networks it trains, on what, and what reaches which weights."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model_store.subnet.space import Architecture
+from tests.training.tiny import Noise, classifying, dense, network_of, some
+from training.data.source import Batch
+from training.evaluate import normalise
+from training.sandwich import accumulate_gradients, ci_kd, sandwich
+from training.supernet import SuperNet
+
+KD = 0.3
+SMOOTHING = 0.1
+
+
+@pytest.fixture
+def network() -> SuperNet:
+    return network_of(classifying())
+
+
+def batch_of(network: SuperNet, count: int = 8) -> Batch:
+    batch = Noise.of(replace(classifying(), network=network.config), count).batch(
+        torch.arange(count)
+    )
+    return Batch(normalise(network.config, batch.images_NCHW), batch.targets)
+
+
+def step(network: SuperNet, architectures: Sequence[Architecture], kd: float) -> dict[str, Tensor]:
+    """The gradients of one step, by parameter; zero where there is none."""
+    network.zero_grad()
+    batch = batch_of(network)
+    x_NCHW = batch.images_NCHW.to(next(network.parameters()).dtype)
+    accumulate_gradients(network, x_NCHW, batch.targets, architectures, kd, SMOOTHING)
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in network.named_parameters()
+    }
+
+
+@pytest.mark.parametrize("b", [2, 3, 4, 7])
+def test_a_sandwich_is_the_largest_random_ones_and_the_smallest(b: int) -> None:
+    space = network_of(classifying()).space
+    networks = sandwich(space, b, np.random.default_rng(0))
+    assert len(networks) == b
+    assert (networks[0], networks[-1]) == (space.largest(), space.smallest())
+    filling = networks[1:-1]
+    assert len(set(filling)) == len(filling)
+    for architecture in filling:
+        ratios = {architecture[g.name] / g.full for g in space.groups}
+        assert len(ratios) > 1, "widths are not uniform"
+
+
+def test_a_sandwich_follows_its_generator() -> None:
+    space = network_of(classifying()).space
+    rng = np.random.default_rng(0)
+    first, second = sandwich(space, 4, rng), sandwich(space, 4, rng)
+    assert first == sandwich(space, 4, np.random.default_rng(0))
+    assert first[1:-1] != second[1:-1]
+
+
+def test_ci_kd_compares_features_averaged_over_channels() -> None:
+    """Eq. 3: means 2 and 4 against 5 and 4 at two positions: (9 + 0) / 2."""
+    child_NCHW = torch.tensor([[4.0, 2.0], [5.0, 3.0], [6.0, 7.0]]).view(1, 3, 1, 2)
+    z_NCHW = torch.tensor([[1.0, 5.0], [3.0, 3.0]]).view(1, 2, 1, 2)
+    assert ci_kd(z_NCHW, child_NCHW).item() == pytest.approx(((5 - 2) ** 2 + (4 - 4) ** 2) / 2)
+
+
+def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
+    network: SuperNet,
+) -> None:
+    """Algorithm 1 spelled out: L_co of every network, and λ L_kd (Eq. 3) of every child.
+
+    In float64, which autocast leaves alone: bfloat16 would hide a wrong factor.
+    """
+    network, space = network.double(), network.space
+    architectures = [space.largest(), some(network, 0), some(network, 1), space.smallest()]
+    x_NCHW, targets = batch_of(network)
+    parameters = dict(network.named_parameters())
+    expected = {name: torch.zeros_like(p) for name, p in parameters.items()}
+    teacher = torch.empty(0)
+    for index, architecture in enumerate(architectures):
+        raw, z_NCHW = network(x_NCHW.double(), architecture)
+        averaged = z_NCHW.mean(dim=1)
+        loss = torch.tensor(0.0)
+        for task, weight in (("animals", 1.0), ("flowers", 0.5)):
+            mine = targets[task] != 255
+            loss = loss + weight * F.cross_entropy(
+                raw[task][mine], targets[task][mine], label_smoothing=SMOOTHING
+            )
+        if index == 0:
+            teacher = averaged.detach()
+        else:
+            loss = loss + KD * ((averaged - teacher) ** 2).mean() / 3
+        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        for name, gradient in zip(parameters, gradients, strict=True):
+            expected[name] += 0.0 if gradient is None else gradient
+    found = step(network, architectures, KD)
+    for name in expected:
+        tolerance = 1e-5 * float(expected[name].abs().max())
+        torch.testing.assert_close(found[name], expected[name], rtol=0, atol=tolerance)
+
+
+def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:
+    architectures = [network.space.largest(), network.space.smallest()]
+    once = step(network, architectures, KD)
+    accumulate_gradients(network, *batch_of(network), architectures, KD, SMOOTHING)
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.grad, 2 * once[name])
+
+
+def test_distillation_does_not_reach_the_features_it_teaches(network: SuperNet) -> None:
+    """Weights that the smallest network lacks belong to the teacher alone."""
+    smallest = network.space.smallest()
+    architectures = [network.space.largest(), smallest]
+    without, strong = step(network, architectures, 0.0), step(network, architectures, 100.0)
+    full, slices = network.space.full_channels, network.slices()
+    changed = False
+    for name, gradient in strong.items():
+        difference = (gradient - without[name]).abs()
+        corner = tuple(
+            slice(smallest[dim[0]] if dim and isinstance(dim[0], str) else None)
+            for dim in slices[name]
+        )
+        changed |= bool(difference[corner].max() > 1e-3)
+        difference[corner] = 0.0
+        assert not difference.any(), name
+    assert changed, "the smallest network is taught"
+    assert all(smallest[group] < count for group, count in full.items())
+
+
+def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet) -> None:
+    x_NCHW, targets = batch_of(network)
+    nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
+    losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
+    assert np.isfinite(losses.largest)
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is None) == name.startswith("decoders.flowers."), name
+
+
+def test_the_losses_are_reported(network: SuperNet) -> None:
+    largest, smallest = network.space.largest(), network.space.smallest()
+    batch = batch_of(network)
+    found = accumulate_gradients(network, *batch, [largest, smallest], KD)
+    both = {}
+    for architecture in (largest, smallest):
+        with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+            both[architecture] = network(batch.images_NCHW, architecture)
+    for value, architecture in ((found.largest, largest), (found.smallest, smallest)):
+        raw = both[architecture].raw
+        animals, flowers = (
+            F.cross_entropy(raw[t].float(), batch.targets[t], ignore_index=255)
+            for t in ("animals", "flowers")
+        )
+        assert value == pytest.approx(float(animals + 0.5 * flowers), rel=1e-3)
+    means = [z.float().mean(dim=1) for _, z in both.values()]
+    assert found.distillation == pytest.approx(float(F.mse_loss(*means)), rel=1e-2)
+
+
+def test_a_network_taught_by_itself_has_nothing_to_learn() -> None:
+    network = network_of(dense())
+    largest = network.space.largest()
+    losses = accumulate_gradients(network, *batch_of(network), [largest, largest], 1.0)
+    assert losses.distillation == pytest.approx(0.0, abs=1e-6)
+    assert losses.largest == pytest.approx(losses.smallest, rel=1e-3)

@@ -1,0 +1,91 @@
+"""Hypervolume: how well a model follows preferences, in one number (ECMT Sec. 5).
+
+The volume of loss space that a set of sub-networks dominates, up to a reference point; it grows
+with their quality and with their diversity. Zitzler and Thiele 1999.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model_store.published import PublishedModel
+from model_store.request import SubnetRequest
+from model_store.subnetwork import choose
+from training.data.source import Source
+from training.evaluate import calibrated, evaluate
+from training.supernet import SuperNet
+
+PREFERENCES = 20
+"""Preferences that the hypervolume is taken over (ECMT Sec. 5)."""
+
+
+@dataclass(frozen=True)
+class Hypervolume:
+    """A hypervolume, with what it depends on."""
+
+    value: float
+    reference: float
+    """Every coordinate of the reference point."""
+    budget_gmacs: float
+    preferences: int
+
+
+def hypervolume(losses_PN: NDArray[np.float64], reference: float) -> float:
+    """The volume between some points and the reference point, lower losses being better.
+
+    By inclusion and exclusion over all subsets, which is exact to rounding in any number of
+    dimensions but takes 2^P steps: libraries are fast up to 5 tasks and take a minute for 20.
+
+    Args:
+        losses_PN: P points of N losses; P at most 24.
+        reference: every coordinate of the reference point. Points beyond it in any loss dominate
+            nothing.
+    """
+    points_PN = losses_PN[np.all(losses_PN < reference, axis=1)]
+    if len(points_PN) > 24:
+        raise ValueError(f"at most 24 points expected, found {len(points_PN)}")
+    volume = np.ones(1 << len(points_PN))
+    for column_P in points_PN.T:
+        worst = np.array([-np.inf])
+        for value in column_P:
+            worst = np.concatenate([worst, np.maximum(worst, value)])
+        worst[0] = reference  # the empty subset, of no volume
+        volume *= reference - worst
+    sign = np.array([-1.0])
+    for _ in points_PN:
+        sign = np.concatenate([sign, -sign])
+    return math.fsum(sign * volume)
+
+
+def measure_hypervolume(
+    model: PublishedModel,
+    network: SuperNet,
+    test: Source,
+    seed: int,
+    on_preference: Callable[[int, int], None] = lambda _, __: None,
+) -> Hypervolume:
+    """Measures the sub-networks of 20 random preferences at the middle of the budget range.
+
+    Preferences are drawn as in the paper: Dirichlet(1) for 20 tasks with the reference point 1 for
+    every loss, Dirichlet(0.2) for fewer with the reference point 3.
+    """
+    many = len(model.space.tasks) > 5
+    reference = 1.0 if many else 3.0
+    rng = np.random.default_rng(seed)
+    least = model.cost.of(model.space.smallest()) / 1e9
+    budget = (least + model.cost.of(model.space.largest()) / 1e9) / 2
+    pixels = torch.from_numpy(model.calibration_NHWC.copy())
+    images_NCHW = pixels.permute(0, 3, 1, 2).float() / 255
+    losses: list[list[float]] = []
+    for done in range(PREFERENCES):
+        shares = rng.dirichlet(np.full(len(model.space.tasks), 1.0 if many else 0.2))
+        preference = dict(zip(model.space.tasks, shares.tolist(), strict=True))
+        choice = choose(model, SubnetRequest.of(model, budget, preference))
+        quality = evaluate(calibrated(network, choice.architecture, images_NCHW), test)
+        losses.append([quality.losses[t] for t in model.space.tasks])
+        on_preference(done + 1, PREFERENCES)
+    return Hypervolume(hypervolume(np.array(losses), reference), reference, budget, PREFERENCES)
