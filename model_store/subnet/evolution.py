@@ -1,11 +1,27 @@
 """The default search: a vectorised evolution over all groups, with local search (design Sec. 5).
 
 It starts like the paper's (:mod:`model_store.subnet.ecmt`) and goes on where that stops: all tasks
-count, weighted by preference; decoders are free too; width moves in both directions and from one
-group to another; and what overshoots the budget is repaired. From the same random state it never
-scores lower than ``ecmt``, whose answer is in its first population.
+count, weighted by preference; width moves in both directions, from one group to another and between
+decoders and encoder; and what overshoots the budget is repaired. From the same random state it
+never scores lower than ``ecmt``, whose answer is in its first population.
 
-Dimensions: P members, G groups, F free groups.
+Only the encoder is searched; its decoders follow from it (:meth:`Problem.with_decoders`). They are
+the widest that fit beside it on a path that the preference alone decides: from Eq. 4 down to all at
+their smallest, the least preferred tasks first, tasks of equal preference together
+(:attr:`Problem.path_SG`). So, whatever the predictor says,
+
+- no decoder is wider than Eq. 4 makes it, none shrinks before those of less preferred tasks are at
+  their smallest, and equal preferences are answered alike;
+- a decoder below Eq. 4 buys width for the encoder: what the encoder leaves of the budget widens
+  decoders first, in the opposite order. A remainder too small for the next step of the path is not
+  spent on less preferred decoders.
+
+The reason is noise. The predictor is fitted to few samples, and by its mistakes free decoders drift:
+a preferred decoder stood at its smallest beside others, of no preference, at full width. Preferences
+must be seen in the widths. And since the decoders of every candidate are determined, there is no
+step after the search that could undo its score.
+
+Dimensions: P members, G groups, E encoder groups.
 """
 
 import numpy as np

@@ -90,7 +90,7 @@ class Problem:
         they shrink one choice at a time: the least preferred task's first, down to its smallest
         width, and tasks of equal preference together (design Sec. 5). Eq. 4 looks at the preference
         alone, so its decoders may not fit the budget even beside the smallest encoder; the path
-        leaves out what does not.
+        leaves out what does not, and its first row is where both searches start.
         """
         step_G = np.zeros_like(self.top_G)
         for task, choice in self.preference.decoder_choices().items():
@@ -121,17 +121,17 @@ class Problem:
         found_PG[:, decoders] = path_SD[0]
         over = np.flatnonzero(~self.fits(found_PG))
         over_PG = found_PG[over]
-        # The cost falls along the path, so bisection finds the first step that fits.
+        # The cost never rises along the path, so bisection finds the first step that fits.
         last = len(path_SD) - 1
-        first_P = np.minimum(np.ones(len(over), dtype=np.int64), last)
-        fitting_P = np.full(len(over), last)
-        for _ in range(max(last - 1, 0).bit_length() if over.size else 0):
-            middle_P = (first_P + fitting_P) // 2
+        too_few_P = np.zeros(len(over), dtype=np.int64)
+        enough_P = np.full(len(over), last)
+        for _ in range(last.bit_length() if over.size else 0):
+            middle_P = (too_few_P + enough_P) // 2
             over_PG[:, decoders] = path_SD[middle_P]
             fits_P = self.fits(over_PG)
-            fitting_P = np.where(fits_P, middle_P, fitting_P)
-            first_P = np.where(fits_P, first_P, middle_P + 1)
-        over_PG[:, decoders] = path_SD[fitting_P]
+            enough_P = np.where(fits_P, middle_P, enough_P)
+            too_few_P = np.where(fits_P, too_few_P, middle_P)
+        over_PG[:, decoders] = path_SD[enough_P]
         found_PG[over] = over_PG
         return found_PG
 

@@ -100,12 +100,15 @@ def test_liveness_is_answered_while_subnetworks_are_built(
         httpx.Client(base_url=process.url) as http,
     ):
         done = threading.Event()
+        seconds: list[float] = []
 
         def dial() -> None:
+            start = time.perf_counter()
             with httpx.Client(base_url=process.url, timeout=60) as other:
                 for i in range(12):
                     body = {"budget": {"gmacs": 0.001 + 0.0006 * i}}
                     assert other.post("/subnet", json=body).status_code == 200
+            seconds.append(time.perf_counter() - start)
             done.set()
 
         builder = threading.Thread(target=dial)
@@ -116,9 +119,9 @@ def test_liveness_is_answered_while_subnetworks_are_built(
             assert http.get("/livez").status_code == 200
             waits.append(time.perf_counter() - start)
         builder.join()
-        # The median: a slow machine delays single answers, a blocked event loop all of them.
-        assert statistics.median(waits) < 0.05
-        assert len(waits) > 12
+        # A blocked event loop would answer once a stage; a slow machine slows down both alike.
+        assert statistics.median(waits) < max(0.05, seconds[0] / 12 / 4)
+        assert len(waits) > 3 * 12
 
 
 def test_two_processes_share_a_data_folder(models_root: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_channels_that_cannot_form_groups_are_refused() -> None:
 def test_in_bfloat16_a_strided_depthwise_convolution_still_learns_the_same() -> None:
     widths = random_widths(0)
     layer = SlimmableConv2d(FULL, ("c",), ("c",), 3, stride=2, per_group=1)
-    gradients = []
+    gradients: list[Tensor] = []
     for enabled in (False, True):
         layer.weight.grad = None
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):

@@ -158,4 +158,4 @@ def test_too_few_images_for_a_batch_are_refused(tmp_path: Path) -> None:
 )
 def test_impossible_trainings_are_refused(field: str, value: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(RECIPE.training, **{field: value})  # type: ignore[arg-type]
+        replace(RECIPE.training, **{field: value})

@@ -40,7 +40,7 @@ def test_an_extracted_network_computes_what_the_shared_one_does_at_its_widths(
         shared = network(x_NCHW, architecture)
         assert_same(alone.raw, shared.raw)
         torch.testing.assert_close(alone.z_NCHW, shared.z_NCHW, rtol=1e-4, atol=1e-5)
-        assert alone.z_NCHW.shape[1] == architecture[network.encoder.outputs[0]]
+        assert alone.z_NCHW.shape[1] == width(network.encoder.outputs, architecture)
 
 
 @networks
@@ -102,7 +102,7 @@ def test_a_calibrated_network_says_so_of_its_statistics_too(make: Callable[[], R
 def test_every_weight_learns_at_full_width(make: Callable[[], Recipe]) -> None:
     network = build(make())
     raw, _ = network(images(8), network.space.largest())
-    torch.stack([(r**2).mean() for r in raw.values()]).sum().backward()
+    torch.stack([(r**2).mean() for r in raw.values()]).sum().backward()  # type: ignore[no-untyped-call]
     idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert not idle
 

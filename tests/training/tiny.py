@@ -98,7 +98,10 @@ def network_of(recipe: Recipe) -> SuperNet:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if ".norm." in name or name.endswith(".bias"):
-                parameter += 0.2 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.2)
+            if name == "decoders.normals.classify.bias":
+                # Without training some normals would vanish, and have no direction.
+                parameter.add_(3.0)
     return network
 
 

@@ -26,7 +26,7 @@ SPACE = SearchSpace(
         Group.of("decoder.edges", 32, (0.5, 1.0), 8, task="edges"),
     )
 )
-"""4 * 4 * 3 * 3 * 4 * 2 = 1152 combinations; one decoder is a linear head that reads a prefix."""
+"""4 * 4 * 3 = 48 encoders; one of the decoders is a linear head that reads a prefix."""
 
 COST = CostModel(
     SPACE,
@@ -106,15 +106,30 @@ class Case:
             self.tasks,
         )
 
+    def path(self) -> list[tuple[int, ...]]:
+        """Decoder choices from Eq. 4 to all smallest, the least preferred tasks' first."""
+        preference = Preference.of(SPACE, self.preference, self.tasks)
+        at = dict.fromkeys(SPACE.tasks, 0) | preference.decoder_choices()
+        path = [tuple(at.values())]
+        for level in preference.levels():
+            while any(at[t] for t in level):
+                at |= {t: max(at[t] - 1, 0) for t in level}
+                path.append(tuple(at.values()))
+        return path
+
+    def fits(self, choices: tuple[int, ...]) -> bool:
+        """Whether a candidate is within the budget."""
+        return COST.for_tasks(self.tasks).of(SPACE.architecture(choices)) <= self.budget
+
     def feasible(self) -> Choices:
-        """All candidates within the budget, dropped decoders at their smallest, [P, G]."""
-        every = [
-            range(len(g.channels) if g.task is None or g.task in self.tasks else 1)
-            for g in SPACE.groups
-        ]
-        choices_PG = np.array(list(itertools.product(*every)))
-        macs_P = COST.for_tasks(self.tasks).macs(SPACE.channels_of(choices_PG))
-        return choices_PG[macs_P <= self.budget]
+        """Every encoder that fits, each with the widest decoders of the path beside it, [P, G]."""
+        found = []
+        for encoder in itertools.product(
+            *(range(len(SPACE.groups[i].channels)) for i in SPACE.encoder)
+        ):
+            candidates = ((*encoder, *decoders) for decoders in self.path())
+            found += list(itertools.islice(filter(self.fits, candidates), 1))
+        return np.array(found)
 
     def score(self, choices_PG: Choices) -> NDArray[np.float64]:
         """The scores that the contract defines, written out anew, [P]."""

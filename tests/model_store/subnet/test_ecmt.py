@@ -40,6 +40,15 @@ def test_the_decoders_stay_those_of_equation_4(case: Case) -> None:
     assert (outcome.best_G[decoders] == problem.start_G[decoders]).all()
 
 
+@given(case=cases())
+@some
+def test_its_answer_is_among_what_evolution_searches(case: Case) -> None:
+    problem = case.problem()
+    outcome = ecmt(problem, np.random.default_rng(case.seed))
+    found_PG = np.concatenate([outcome.best_G[None], outcome.initial_PG])
+    np.testing.assert_array_equal(problem.with_decoders(found_PG), found_PG)
+
+
 @pytest.mark.parametrize(
     ("preference", "decoders"),
     [

@@ -1,7 +1,11 @@
 """The default search, where the space is too large to enumerate."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model_store.subnet.cost import CostModel, CostTerm
 from model_store.subnet.predictor import AccuracyPredictor, tensor_shapes
@@ -26,7 +30,7 @@ COST = CostModel(
     [
         CostTerm(256, 9, (3,), ("layer0",)),
         *(CostTerm(64, 9, (f"layer{i}",), (f"layer{i + 1}",)) for i in range(11)),
-        *(CostTerm(16, 1, (f"head.{t}",), (40,), t) for t in TASKS),
+        *(CostTerm(64, 9, (f"head.{t}",), (40,), t) for t in TASKS),
     ],
 )
 
@@ -53,7 +57,36 @@ def test_it_beats_ten_thousand_random_candidates_and_the_paper(seed: int) -> Non
     )
     problem = Problem(COST, losses, budget, Preference.of(SPACE, preference, None))
     random_PG = rng.integers(0, SPACE.choices_G, size=(10_000, len(SPACE.groups)))
-    best = problem.score(shrink_to_fit(problem, random_PG, problem.free, rng)).max()
+    decoders = list(SPACE.decoders.values())
+    random_PG[:, decoders] = rng.choice(problem.path_SG, 10_000)[:, decoders]
+    random_PG = problem.with_decoders(shrink_to_fit(problem, random_PG, rng))
+    best = problem.score(random_PG).max()
     assert evolution.score > best
     assert evolution.score > paper.score
     assert max(evolution.macs, paper.macs) <= budget
+
+
+preferences = st.fixed_dictionaries(
+    dict.fromkeys(TASKS, st.sampled_from([0.0, 0.3, 1.0]) | st.floats(0.0, 1.0))
+)
+
+
+@given(tau=preferences, share=st.floats(0.0, 0.5), seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_widths_follow_preferences_whatever_the_predictor_says(
+    tau: Mapping[str, float], share: float, seed: int
+) -> None:
+    least, most = COST.of(SPACE.smallest()), COST.of(SPACE.largest())
+    budget = least + int(share * (most - least))
+    losses = predictor(seed).standardised_losses
+    found = search("evolution", SPACE, COST, losses, budget, tau, np.random.default_rng(seed))
+    width = {t: found.architecture[f"head.{t}"] for t in TASKS}
+    choice = Preference.of(SPACE, tau, None).decoder_choices()
+    for task in TASKS:
+        group = SPACE.groups[SPACE.decoders[task]]
+        assert width[task] <= group.channels[choice[task]]
+        if tau[task] == min(tau.values()) < max(tau.values()):
+            assert width[task] == group.smallest
+        for other in TASKS:
+            if tau[task] <= tau[other]:  # so equal preferences have equal widths
+                assert width[task] <= width[other]

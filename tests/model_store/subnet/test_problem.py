@@ -1,4 +1,4 @@
-"""Where a search starts: the decoders of Eq. 4, shrunk where they cannot fit."""
+"""The decoders of a search: those of Eq. 4, shrunk where they cannot fit."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from model_store.subnet.cost import CostModel, CostTerm
 from model_store.subnet.preference import Preference
 from model_store.subnet.problem import Problem
 from model_store.subnet.space import Group, SearchSpace
-from tests.model_store.subnet.searches import COST, SPACE, Case, wider_is_better
+from tests.model_store.subnet.searches import COST, SPACE, Case, cases, wider_is_better
 
 # An encoder of 1 or 2 channels and three decoders of 1 to 4, one MAC a channel.
 PLAIN = SearchSpace(
@@ -62,22 +62,25 @@ populations = st.lists(
 ).map(lambda rows: np.array(rows, dtype=np.int64))
 
 
+@given(case=cases(), choices_PG=populations)
+@settings(max_examples=50, deadline=None)
+def test_encoders_get_the_first_decoders_of_the_path_that_fit(
+    case: Case, choices_PG: np.ndarray
+) -> None:
+    for choices_G in case.problem().with_decoders(choices_PG).tolist():
+        encoder = choices_G[: len(SPACE.encoder)]
+        candidates = [(*encoder, *decoders) for decoders in case.path()]
+        assert tuple(choices_G) == next(filter(case.fits, candidates), candidates[-1])
+
+
+def test_encoders_stay_as_they_are() -> None:
+    choices_PG = np.random.default_rng(0).integers(0, SPACE.choices_G, size=(70, len(SPACE.groups)))
+    found_PG = problem().with_decoders(choices_PG)
+    np.testing.assert_array_equal(found_PG[:, SPACE.encoder], choices_PG[:, SPACE.encoder])
+
+
 def problem(share: float = 0.5) -> Problem:
     return Case("rugged", share, {"animals": 0.2, "depth": 0.7}, SPACE.tasks, seed=0).problem()
-
-
-@given(choices_PG=populations)
-@settings(max_examples=50)
-def test_following_leaves_the_sub_networks_as_they_are(choices_PG: np.ndarray) -> None:
-    followed_PG = problem().follow(choices_PG)
-    np.testing.assert_array_equal(SPACE.channels_of(followed_PG), SPACE.channels_of(choices_PG))
-
-
-def test_a_head_that_reads_everything_grows_with_what_it_reads() -> None:
-    choices_G = np.array([0, 0, 1, 1, 0, 0])  # the head reads all 36 channels of its 48
-    wider_G = problem().follow(choices_G[None])[0]
-    wider_G[2] = 2
-    assert SPACE.architecture(wider_G)["decoder.animals"] == 48
 
 
 @given(choices_PG=populations)

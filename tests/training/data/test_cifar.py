@@ -214,7 +214,7 @@ def test_augmentation_keeps_shapes_range_and_targets(whole: Path) -> None:
     found = source.augment(batch, torch.Generator().manual_seed(0))
     assert found.images_NCHW.shape == (64, 3, 32, 32)
     assert found.images_NCHW.dtype == torch.float32
-    assert 0.0 <= found.images_NCHW.min()
+    assert found.images_NCHW.min() >= 0.0
     assert found.images_NCHW.max() <= 1.0
     assert torch.equal(found.targets["flowers"], torch.arange(64))
     assert torch.equal(batch.images_NCHW, before), "the batch itself is not touched"

@@ -1,0 +1,102 @@
+"""The commands: what they print, and what they say when something is missing."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from model_store.published import ModelStore
+from tests.training.conftest import CALIBRATION_IMAGES, Commanded, commanded_recipe
+from training.cli import app
+from training.console import asked_to_stop
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("command", ["train", "predictor", "publish"])
+def test_an_unknown_recipe_is_answered_with_the_known_ones(command: str) -> None:
+    result = invoke(command, "imagenet")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "unknown recipe 'imagenet'; there are caltech100, cifar100, rooms" in result.stderr
+
+
+def test_a_missing_data_folder_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "nowhere"
+    result = invoke("train", "caltech100", "--data", folder, "--runs", tmp_path)
+    assert result.exit_code == 1
+    assert f"error: {folder / 'meta'} does not exist" in result.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", ["predictor", "publish"])
+def test_without_a_checkpoint_the_next_step_is_training(command: str, tmp_path: Path) -> None:
+    result = invoke(command, "caltech100", "--data", tmp_path, "--runs", tmp_path)
+    assert result.exit_code == 1
+    assert str(tmp_path / "caltech100" / "checkpoint.pt") in result.stderr
+    assert "train first: slimdial-train train" in result.stderr
+
+
+def test_without_a_predictor_the_next_step_is_fitting_one(
+    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    (tmp_path / "tiny").mkdir()
+    checkpoint = commanded.runs / "tiny" / "checkpoint.pt"
+    (tmp_path / "tiny" / "checkpoint.pt").write_bytes(checkpoint.read_bytes())
+    result = invoke("publish", "tiny", "--data", commanded.data, "--runs", tmp_path)
+    assert result.exit_code == 1
+    assert "predictor.safetensors does not exist; fit the predictor first" in result.stderr
+
+
+@pytest.mark.parametrize("images", ["1", "5000", "many"])
+def test_impossible_numbers_of_images_are_refused(images: str) -> None:
+    assert invoke("publish", "caltech100", "--images", images).exit_code == 2
+
+
+def test_three_commands_make_a_model(commanded: Commanded) -> None:
+    """The numbers are what each printed with --json."""
+    train, predictor, publish = (commanded.results[c] for c in ("train", "predictor", "publish"))
+    assert [e["epoch"] for e in train["epochs"]] == [1, 2, 3]
+    assert Path(train["checkpoint"]).is_file()
+    assert (predictor["samples"], predictor["held_out"]) == (18, 2)
+    assert set(predictor["loss_tau"]) == {"water-animals", "flowers"}
+    assert Path(publish["path"]) == commanded.model.path
+    assert publish["report"] == commanded.model.report
+    assert 0.0 <= publish["parity"] <= 1e-4
+    assert len(commanded.model.calibration_NHWC) == CALIBRATION_IMAGES
+
+
+def test_a_finished_training_is_not_repeated(
+    commanded: Commanded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    result = invoke("train", "tiny", "--data", commanded.data, "--runs", commanded.runs)
+    assert result.exit_code == 0
+    assert "next: slimdial-train predictor tiny" in result.stdout
+
+
+def test_results_for_people_name_the_next_step(
+    commanded: Commanded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    result = invoke("predictor", "tiny", "--data", commanded.data, "--runs", commanded.runs)
+    assert result.exit_code == 0
+    assert "water-animals" in result.stdout
+    assert "next: slimdial-train publish tiny" in result.stdout
+
+
+def test_models_are_published_where_asked(commanded: Commanded) -> None:
+    assert ModelStore(commanded.store.root).versions("tiny") == ("1",)
+
+
+def test_sigterm_is_heard_without_ending_the_process() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with asked_to_stop() as asked:
+        assert not asked()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked()
+    assert signal.getsignal(signal.SIGTERM) is before
