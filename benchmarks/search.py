@@ -1,10 +1,10 @@
 """Speed and quality of the search: ``python -m benchmarks.search [--published] [--json FILE]``.
 
-Quality is that of ``evolution`` against ``ecmt``, and against a reference: the best of 50,000 random
-candidates and of local search from the best five of them. The reference is drawn from the space
-that ``evolution`` searches, which is smaller than all combinations of widths: any encoder, with the
-decoders that the preference and the rest of the budget give it
-(:mod:`model_store.subnet.evolution`).
+Quality is that of ``evolution`` against ``ecmt``, and against a reference: the best of 50,000
+random candidates, and of local search from the best five of them. The reference is drawn from the
+space that ``evolution`` searches (:mod:`model_store.subnet.evolution`), which is smaller than all
+combinations of widths: any encoder, with the decoders that the preference and what the encoder
+leaves of the budget give it.
 """
 
 import json

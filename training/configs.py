@@ -41,9 +41,7 @@ def _cifar_like(name: str, dataset: str, tasks: str, attribution: str, license_n
         network=NetworkConfig(
             encoder=ResNet9Config(width=28),
             decoder=None,
-            # Weights of 1/20 instead of 1: Adam does not see the scale of the loss, but the weight
-            # decay beside it does.
-            tasks=tuple(Task(t, "classification", 5, weight=1 / 20) for t in tasks.split()),
+            tasks=tuple(Task(t, "classification", 5) for t in tasks.split()),
             height=32,
             width=32,
             mean=(0.5, 0.5, 0.5),
@@ -52,7 +50,7 @@ def _cifar_like(name: str, dataset: str, tasks: str, attribution: str, license_n
             divisor=8,
         ),
         training=TrainingConfig(
-            epochs=30,
+            epochs=24,
             batch_size=256,
             learning_rate=3e-3,
             weight_decay=1e-4,

@@ -16,10 +16,10 @@ their smallest, the least preferred tasks first, tasks of equal preference toget
   decoders first, in the opposite order. A remainder too small for the next step of the path is not
   spent on less preferred decoders.
 
-The reason is noise. The predictor is fitted to few samples, and by its mistakes free decoders drift:
-a preferred decoder stood at its smallest beside others, of no preference, at full width. Preferences
-must be seen in the widths. And since the decoders of every candidate are determined, there is no
-step after the search that could undo its score.
+The reason is noise. The predictor is fitted to few samples, and decoders that are free drift by its
+mistakes: a preferred one stood at its smallest beside others, of no preference, at full width. The
+widths must show the preferences. And since the decoders of every candidate are determined, no step
+after the search can undo its score.
 
 Dimensions: P members, G groups, E encoder groups.
 """

@@ -123,13 +123,14 @@ class Case:
 
     def feasible(self) -> Choices:
         """Every encoder that fits, each with the widest decoders of the path beside it, [P, G]."""
-        found = []
-        for encoder in itertools.product(
-            *(range(len(SPACE.groups[i].channels)) for i in SPACE.encoder)
-        ):
-            candidates = ((*encoder, *decoders) for decoders in self.path())
-            found += list(itertools.islice(filter(self.fits, candidates), 1))
-        return np.array(found)
+        encoders = itertools.product(*(range(len(SPACE.groups[i].channels)) for i in SPACE.encoder))
+        choices_PSG = np.array([[(*e, *d) for d in self.path()] for e in encoders])
+        macs_X = COST.for_tasks(self.tasks).macs(
+            SPACE.channels_of(choices_PSG.reshape(-1, len(SPACE.groups)))
+        )
+        fits_PS = macs_X.reshape(choices_PSG.shape[:2]) <= self.budget
+        first_PG = choices_PSG[np.arange(len(fits_PS)), fits_PS.argmax(axis=1)]
+        return np.asarray(first_PG[fits_PS.any(axis=1)])
 
     def score(self, choices_PG: Choices) -> NDArray[np.float64]:
         """The scores that the contract defines, written out anew, [P]."""
