@@ -170,21 +170,35 @@ def _recipe(name: str) -> Recipe:
 def _measurer(
     config: Recipe, network: SuperNet, sets: DataSets
 ) -> Callable[[Architecture], Quality]:
-    """Calibrates a sub-network on training images and measures it on the validation split."""
+    """Calibrates a sub-network on training images and measures it on the validation split.
+
+    In bfloat16, as in training: what counts is how sub-networks compare, and there are many.
+    """
     order = np.random.default_rng(config.seed).permutation(len(sets.train))
     chosen = torch.from_numpy(order[: config.predictor.calibration_images])
     images_NCHW = sets.train.batch(chosen).images_NCHW
-    return lambda architecture: evaluate(
-        calibrated(network, architecture, images_NCHW), sets.validation
-    )
+
+    def measure(architecture: Architecture) -> Quality:
+        with torch.autocast("cpu", torch.bfloat16):
+            return evaluate(calibrated(network, architecture, images_NCHW), sets.validation)
+
+    return measure
 
 
 def _fitted(folder: Path) -> tuple[dict[str, Any], predictors.PredictorQuality]:
+    tensors, quality = folder / "predictor.safetensors", folder / "predictor.json"
+    for file in (tensors, quality):
+        if not file.is_file():
+            raise ValueError(
+                f"{file} does not exist; fit the predictor first: slimdial-train predictor"
+            )
     try:
-        tensors = safetensors.numpy.load_file(folder / "predictor.safetensors")
-        quality = json.loads((folder / "predictor.json").read_text())
-    except FileNotFoundError as error:
+        return (
+            safetensors.numpy.load_file(tensors),
+            predictors.PredictorQuality(**json.loads(quality.read_text())),
+        )
+    except (safetensors.SafetensorError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{error.filename} does not exist; fit the predictor first: slimdial-train predictor"
-        ) from None
-    return tensors, predictors.PredictorQuality(**quality)
+            f"{folder}: the predictor cannot be read ({error}); "
+            "fit it again: slimdial-train predictor"
+        ) from error

@@ -50,13 +50,14 @@ def _cifar_like(name: str, dataset: str, tasks: str, attribution: str, license_n
             divisor=8,
         ),
         training=TrainingConfig(
-            epochs=24,
-            batch_size=256,
+            epochs=45,
+            batch_size=128,
             learning_rate=3e-3,
             weight_decay=1e-4,
             distillation=0.01,
+            label_smoothing=0.1,
         ),
-        predictor=PredictorConfig(samples=600, calibration_images=256),
+        predictor=PredictorConfig(samples=320, calibration_images=256),
     )
 
 
@@ -117,7 +118,7 @@ def rooms() -> Recipe:
             weight_decay=1e-4,
             distillation=0.1,
         ),
-        predictor=PredictorConfig(samples=300, calibration_images=64),
+        predictor=PredictorConfig(samples=160, calibration_images=64),
         scenes=4000,
     )
 

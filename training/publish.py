@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_store.manifest import CalibrationSpec
-from model_store.published import ModelStore
+from model_store.published import PUBLISHED_ALREADY, ModelError, ModelStore
 from model_store.subnet.weights import split_weights
 from training.data.load import DataSets
 from training.evaluate import calibrated
@@ -104,13 +104,16 @@ def publish(
         ParityError: a sub-network differs from PyTorch's; nothing is published.
         ModelError: the version exists.
     """
+    if version in store.versions(recipe.name):
+        # The store refuses it too, but only after minutes of work.
+        raise ModelError(store.root / recipe.name / version, PUBLISHED_ALREADY)
     progress("exporting", 0, 1)
     real = data.train.batch(torch.arange(min(REAL_IMAGES, len(data.train)))).images_NCHW
     full = calibrated(network, network.space.largest(), real)
-    graph, weights = split_weights(export_onnx(full))
-    progress("exporting", 1, 1)
     calibration = CalibrationSpec(kind=kind, images=len(images_NHWC))
     manifest = manifest_of(recipe, version, full.slices(), calibration, data.labels)
+    graph, weights = split_weights(export_onnx(full))
+    progress("exporting", 1, 1)
     files = {
         "supernet.onnx": graph,
         "supernet.onnx.data": weights,

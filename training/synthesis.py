@@ -27,7 +27,7 @@ Moments = list[tuple[Tensor, Tensor]]
 class SynthesisConfig:
     """How images are synthesised."""
 
-    steps: int = 400
+    steps: int = 300
     learning_rate: float = 0.05
     widths: int = 6
     """Architectures whose statistics are matched: smallest, largest, and random ones."""

@@ -96,20 +96,11 @@ def multi_task_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The collective loss L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
 
-    Where images are labelled for some tasks only, a task counts by the share of the batch that is
-    labelled for it. So every image counts alike: otherwise a task with two images in the batch
-    would weigh as much as one with a hundred.
-
     Returns:
         The weighted sum, and the unweighted losses by task.
     """
     losses = {t.name: task_loss(t, raw[t.name], targets[t.name], label_smoothing) for t in tasks}
     found = {name: loss for name, loss in losses.items() if loss is not None}
-    weights = {t.name: t.weight * _labelled(targets[t.name]) for t in tasks}
+    weights = {t.name: t.weight for t in tasks}
     total = torch.stack([weights[name] * loss for name, loss in found.items()]).sum()
     return total, found
-
-
-def _labelled(target: Tensor) -> float:
-    """The share of images with a label; dense targets are there for all of them."""
-    return float((target != IGNORE).float().mean()) if target.ndim == 1 else 1.0

@@ -27,6 +27,9 @@ from training.recipe import Recipe
 from training.supernet import SuperNet
 from training.tasks import Task
 
+PREFERENCES = 3
+"""Preferences that hypervolumes are measured over here."""
+
 CALIBRATION_IMAGES = 70
 """More than fit one batch, and not a multiple of a batch."""
 
@@ -80,6 +83,7 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Commanded:
     recipe = commanded_recipe()
     results: dict[str, dict[str, Any]] = {}
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.hypervolume.PREFERENCES", PREFERENCES)
         patch.setattr("training.cli.recipes", lambda: {"tiny": lambda: recipe})
         for command in ("train", "predictor", "publish"):
             arguments = [command, "tiny", "--data", str(data), "--runs", str(runs), "--json"]
@@ -114,6 +118,7 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Called:
         return exported[-1]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.hypervolume.PREFERENCES", PREFERENCES)
         patch.setattr(publishing, "export_onnx", export)
         published = publish(
             recipe,

@@ -1,6 +1,7 @@
 """The commands: what they print, and what they say when something is missing."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -49,7 +50,26 @@ def test_without_a_predictor_the_next_step_is_fitting_one(
     (tmp_path / "tiny" / "checkpoint.pt").write_bytes(checkpoint.read_bytes())
     result = invoke("publish", "tiny", "--data", commanded.data, "--runs", tmp_path)
     assert result.exit_code == 1
-    assert "predictor.safetensors does not exist; fit the predictor first" in result.stderr
+    missing = tmp_path / "tiny" / "predictor.safetensors"
+    assert f"{missing} does not exist; fit the predictor first" in result.stderr
+
+
+@pytest.mark.parametrize("spoiled", ["predictor.safetensors", "predictor.json"])
+@pytest.mark.parametrize("content", ["", "{}", "half a fi"])
+def test_a_spoiled_predictor_is_fitted_again(
+    commanded: Commanded,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoiled: str,
+    content: str,
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    shutil.copytree(commanded.runs, tmp_path / "runs")
+    (tmp_path / "runs" / "tiny" / spoiled).write_text(content)
+    result = invoke("publish", "tiny", "--data", commanded.data, "--runs", tmp_path / "runs")
+    assert result.exit_code == 1
+    assert str(tmp_path / "runs" / "tiny") in result.stderr
+    assert "fit it again: slimdial-train predictor" in result.stderr
 
 
 @pytest.mark.parametrize("images", ["1", "5000", "many"])

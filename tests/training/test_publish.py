@@ -1,5 +1,6 @@
 """From networks to published models that the store opens and proves equal to PyTorch."""
 
+import copy
 import io
 import json
 from dataclasses import asdict
@@ -14,12 +15,12 @@ from PIL import Image
 
 from model_store.published import ModelError, ModelStore
 from model_store.subnetwork import build
-from tests.training.conftest import CALIBRATION_IMAGES, Called, Commanded, Made
+from tests.training.conftest import CALIBRATION_IMAGES, PREFERENCES, Called, Commanded, Made
 from training import publish as publishing
 from training.evaluate import calibrated, evaluate
 from training.parity import TOLERANCE, ParityError, check_parity, choice_of, session_of
 from training.publish import calibration_images, publish
-from training.supernet import cost_model
+from training.supernet import SuperNet, cost_model
 
 
 @pytest.fixture(params=["commanded", "called"])
@@ -90,13 +91,26 @@ def test_sub_networks_of_the_published_model_are_those_of_torch(made: Made) -> N
 def test_a_changed_weight_is_noticed(made: Made) -> None:
     """One weight of the last layer, so that it matters to the largest network."""
     name = list(made.network.state_dict())[-1]
-    tampered = made.network.extract(made.network.space.largest())
-    tampered.space = made.network.space
+    tampered = copy.deepcopy(made.network)
     with torch.no_grad():
         dict(tampered.named_parameters())[name][0] += 0.1
     task = made.recipe.network.tasks[-1].name
     with pytest.raises(ParityError, match=f"task '{task}' of the sub-network .* differs from"):
         check_parity(made.model, tampered, check_images(), 2, 0)
+
+
+def publish_again(called: Called, store: ModelStore, version: str) -> None:
+    publish(
+        called.recipe,
+        called.network,
+        called.predictor,
+        called.quality,
+        called.data,
+        called.images_NHWC,
+        "real",
+        store,
+        version,
+    )
 
 
 def test_nothing_is_published_that_differs_from_torch(
@@ -112,39 +126,38 @@ def test_nothing_is_published_that_differs_from_torch(
     monkeypatch.setattr(publishing, "export_onnx", lambda _: tampered)
     store = ModelStore(tmp_path / "store")
     with pytest.raises(ParityError, match="task 'saliency'"):
-        publish(
-            called.recipe,
-            called.network,
-            called.predictor,
-            called.quality,
-            called.data,
-            called.images_NHWC,
-            "real",
-            store,
-            "1",
-        )
+        publish_again(called, store, "1")
     assert store.names() == ()
+    assert not store.root.exists()
 
 
-def test_a_version_is_not_overwritten(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "export_onnx", lambda _: called.exported)
-    with pytest.raises(ModelError, match="1"):
-        publish(
-            called.recipe,
-            called.network,
-            called.predictor,
-            called.quality,
-            called.data,
-            called.images_NHWC,
-            "real",
-            called.store,
-            "1",
-        )
+@pytest.mark.parametrize(
+    ("version", "error", "message"),
+    [("1", ModelError, "already"), ("Version 2", ValueError, "version")],
+)
+def test_a_version_that_cannot_be_written_is_refused_before_the_work(
+    called: Called,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    error: type[Exception],
+    message: str,
+) -> None:
+    def export(_: SuperNet) -> onnx.ModelProto:
+        raise AssertionError("exported in vain")
+
+    monkeypatch.setattr(publishing, "export_onnx", export)
+    with pytest.raises(error, match=message):
+        publish_again(called, called.store, version)
 
 
 def test_progress_is_reported(called: Called) -> None:
     stages = list(dict.fromkeys(what for what, _, _ in called.progress))
-    assert stages == ["exporting", "comparing with PyTorch", "measuring on the test split"]
+    assert stages == [
+        "exporting",
+        "comparing with PyTorch",
+        "measuring on the test split",
+        "measuring the hypervolume",
+    ]
     assert all(done <= count for _, done, count in called.progress)
     finished = {what for what, done, count in called.progress if done == count}
     assert finished == set(stages)
@@ -160,6 +173,8 @@ def test_the_report_holds_what_was_measured(called: Called) -> None:
     assert set(widths) == {"full", "middle", "smallest"}
     gmacs = [widths[w]["gmacs"] for w in ("smallest", "middle", "full")]
     assert gmacs == sorted(gmacs)
+    assert report["hypervolume"]["preferences"] == PREFERENCES
+    assert 0.0 < report["hypervolume"]["value"] < report["hypervolume"]["reference"] ** 5
     assert report["gmacs"] == {"min": gmacs[0], "max": gmacs[2]}
 
 

@@ -1,6 +1,5 @@
 """Synthesised calibration images: their statistics come to those of real ones."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,13 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.training.tiny import Noise, classifying, dense, images, network_of
+from tests.training.tiny import Noise, classifying, images, network_of
 from training.data.load import DataSets
 from training.data.source import split
 from training.evaluate import normalise
 from training.layers import SlimmableBatchNorm2d
 from training.publish import calibration_images
-from training.recipe import Recipe
 from training.supernet import SuperNet
 from training.synthesis import SynthesisConfig, mismatch, moments, synthesise
 
@@ -50,9 +48,8 @@ def test_the_mismatch_is_measured_in_standard_deviations() -> None:
     assert mismatch(found, wanted).item() == pytest.approx((1.0 + 0.25) / 2, rel=1e-3)
 
 
-@pytest.mark.parametrize("make", [classifying, dense])
-def test_statistics_approach_those_of_the_real_images(make: Callable[[], Recipe]) -> None:
-    network, seen = network_of(make()), []
+def test_statistics_approach_those_of_the_real_images(network: SuperNet) -> None:
+    seen: list[tuple[int, int, float]] = []
     config = SynthesisConfig(steps=30, learning_rate=0.1, widths=3, per_step=2)
     found = synthesise(network, images(16), 8, 0, config, lambda *step: seen.append(step))
     assert found.shape == (8, 32, 32, 3)

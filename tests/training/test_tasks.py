@@ -137,18 +137,3 @@ def test_raw_outputs_become_predictions() -> None:
 
 def test_a_vanishing_normal_is_not_a_nan() -> None:
     assert torch.isfinite(activate(NORMALS, torch.zeros(1, 3, 1, 1))).all()
-
-
-def test_images_count_alike_however_they_are_spread_over_tasks() -> None:
-    # Three images of one task and one of another: the plain cross-entropy over all four.
-    torch.manual_seed(0)
-    tasks = (Task("animals", "classification", 5), Task("plants", "classification", 5))
-    raw_NC = torch.randn(4, 5)
-    label_N, plants_N = torch.tensor([0, 3, 2, 4]), torch.tensor([False, False, True, False])
-    targets = {
-        "animals": torch.where(plants_N, IGNORE, label_N),
-        "plants": torch.where(plants_N, label_N, IGNORE),
-    }
-    total, _ = multi_task_loss(tasks, {"animals": raw_NC, "plants": raw_NC}, targets)
-    expected = torch.nn.functional.cross_entropy(raw_NC, label_N)
-    torch.testing.assert_close(total, expected)

@@ -99,9 +99,12 @@ def network_of(recipe: Recipe) -> SuperNet:
         for name, parameter in network.named_parameters():
             if ".norm." in name or name.endswith(".bias"):
                 parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.2)
-            if name == "decoders.normals.classify.bias":
-                # Without training some normals would vanish, and have no direction.
-                parameter.add_(3.0)
+            # Networks this deep amplify rounding errors where they are not trained, by exp for
+            # depth and without bound where a normal vanishes: the last layer damps them.
+            if name.endswith("classify.weight"):
+                parameter.mul_(0.1)
+            if name.endswith("classify.bias"):
+                parameter.add_(1.0)
     return network
 
 
