@@ -72,9 +72,9 @@ def check_parity(
 ) -> float:
     """Compares sub-networks, extracted on either side and with the same statistics, on images.
 
-    The statistics are those that the store calibrates. PyTorch's own would differ by rounding that
-    fifty batch norms in a row amplify: PyTorch with and without oneDNN, each calibrated by itself,
-    can differ by more than the tolerance. With the same statistics they differ by 1e-5.
+    The statistics are those that the store calibrates (design Sec. 4). Were each side to calibrate
+    itself, rounding would differ from the first layer on, and a long chain of batch norms
+    amplifies that.
 
     Args:
         model: the model to be published.
