@@ -1,5 +1,6 @@
 """Training checkpoints: written whole or not at all, read without running code."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -33,3 +34,9 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "network" not in state:
         raise ValueError(f"{path} is not a slimdial checkpoint")
     return cast("dict[str, Any]", state)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a checkpoint, which ties what is measured on a network to that network."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from model_store.published import ModelStore, default_root
 from model_store.subnet.space import Architecture
+from training import checkpoint
 from training import predictor as predictors
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
@@ -66,12 +67,12 @@ def train(
                     f"{report.smallest:.3f} (smallest)  CI-KD {report.distillation:.4f}"
                 )
 
-            checkpoint = runs / config.name / "checkpoint.pt"
-            train_supernet(config, sets.train, checkpoint, on_step, on_epoch, stop)
+            path = runs / config.name / "checkpoint.pt"
+            train_supernet(config, sets.train, path, on_step, on_epoch, stop)
         show_result(
-            {"checkpoint": str(checkpoint), "epochs": history},
+            {"checkpoint": str(path), "epochs": history},
             as_json,
-            f"trained: {checkpoint}\nnext: slimdial-train predictor {recipe} --data {data}",
+            f"trained: {path}\nnext: slimdial-train predictor {recipe} --data {data}",
         )
 
 
@@ -87,6 +88,7 @@ def predictor(
         config = _recipe(recipe)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
+        digest = checkpoint.digest(folder / "checkpoint.pt")
         with progress() as show:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             samples = predictors.collect(
@@ -94,6 +96,7 @@ def predictor(
                 config.predictor.samples,
                 config.seed,
                 folder / "samples.jsonl",
+                digest,
                 _measurer(config, network, sets),
                 lambda done, count: show("measuring sub-networks", done, count),
             )
@@ -101,7 +104,9 @@ def predictor(
         tensors, quality = predictors.fit(
             network.space, tasks, samples, config.predictor, config.seed
         )
-        safetensors.numpy.save_file(tensors, folder / "predictor.safetensors")
+        safetensors.numpy.save_file(
+            tensors, folder / "predictor.safetensors", metadata={"checkpoint": digest}
+        )
         (folder / "predictor.json").write_text(json.dumps(asdict(quality), indent=1))
         lines = [
             f"{'task':32} {'tau loss':>9} {'MAE loss':>9} {'tau metric':>10} {'MAE metric':>10}"
@@ -193,12 +198,18 @@ def _fitted(folder: Path) -> tuple[dict[str, Any], predictors.PredictorQuality]:
                 f"{file} does not exist; fit the predictor first: slimdial-train predictor"
             )
     try:
-        return (
-            safetensors.numpy.load_file(tensors),
-            predictors.PredictorQuality(**json.loads(quality.read_text())),
-        )
+        with safetensors.safe_open(tensors, "numpy") as file:
+            measured = (file.metadata() or {}).get("checkpoint")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        fitted = predictors.PredictorQuality(**json.loads(quality.read_text()))
     except (safetensors.SafetensorError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder}: the predictor cannot be read ({error}); "
             "fit it again: slimdial-train predictor"
         ) from error
+    if measured != checkpoint.digest(folder / "checkpoint.pt"):
+        raise ValueError(
+            f"{tensors} was fitted to a network that has since been trained again; "
+            "remove samples.jsonl beside it and fit it again: slimdial-train predictor"
+        )
+    return arrays, fitted

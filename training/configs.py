@@ -118,7 +118,7 @@ def rooms() -> Recipe:
             weight_decay=1e-4,
             distillation=0.1,
         ),
-        predictor=PredictorConfig(samples=60, calibration_images=64),
+        predictor=PredictorConfig(samples=320, calibration_images=64),
         scenes=4000,
     )
 

@@ -62,6 +62,7 @@ def collect(
     count: int,
     seed: int,
     path: Path,
+    checkpoint: str,
     measure: Callable[[Architecture], Quality],
     on_sample: Callable[[int, int], None] = lambda _, __: None,
 ) -> list[Sample]:
@@ -72,10 +73,14 @@ def collect(
         count: number of samples M.
         seed: chooses the architectures.
         path: the file, appended to after every sample.
+        checkpoint: the digest of the checkpoint that is measured.
         measure: calibrates a sub-network and measures it on the validation split.
         on_sample: called with the number of samples so far and the count.
+
+    Raises:
+        ValueError: the file holds something else, or samples of another checkpoint or seed.
     """
-    samples = _read(space, path)[:count]
+    samples = _read(space, path, checkpoint)[:count]
     for index, sample in enumerate(samples):
         if sample.architecture != sampled(space, seed, index):
             raise ValueError(f"{path} holds samples of another seed or space; remove it first")
@@ -84,6 +89,7 @@ def collect(
             architecture = sampled(space, seed, index)
             quality = measure(architecture)
             line = {
+                "checkpoint": checkpoint,
                 "channels": architecture.as_dict(),
                 "losses": quality.losses,
                 "metrics": quality.metrics,
@@ -96,7 +102,7 @@ def collect(
     return samples
 
 
-def _read(space: SearchSpace, path: Path) -> list[Sample]:
+def _read(space: SearchSpace, path: Path, checkpoint: str) -> list[Sample]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return []
@@ -111,10 +117,16 @@ def _read(space: SearchSpace, path: Path) -> list[Sample]:
             entry = json.loads(line)
             architecture = space.from_channels(entry["channels"])
             samples.append(Sample(architecture, Quality(entry["losses"], entry["metrics"])))
+            measured = entry["checkpoint"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}, line {number}, is not a sample of this model: {error}"
             ) from error
+        if measured != checkpoint:
+            raise ValueError(
+                f"{path} holds samples of a network that has since been trained again; remove it, "
+                "and measure this one"
+            )
     return samples
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from model_store.published import ModelStore
 from tests.training.conftest import CALIBRATION_IMAGES, Commanded, commanded_recipe
+from training import checkpoint
 from training.cli import app
 from training.console import asked_to_stop
 
@@ -46,8 +47,8 @@ def test_without_a_predictor_the_next_step_is_fitting_one(
 ) -> None:
     monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
     (tmp_path / "tiny").mkdir()
-    checkpoint = commanded.runs / "tiny" / "checkpoint.pt"
-    (tmp_path / "tiny" / "checkpoint.pt").write_bytes(checkpoint.read_bytes())
+    trained = commanded.runs / "tiny" / "checkpoint.pt"
+    (tmp_path / "tiny" / "checkpoint.pt").write_bytes(trained.read_bytes())
     result = invoke("publish", "tiny", "--data", commanded.data, "--runs", tmp_path)
     assert result.exit_code == 1
     missing = tmp_path / "tiny" / "predictor.safetensors"
@@ -70,6 +71,18 @@ def test_a_spoiled_predictor_is_fitted_again(
     assert result.exit_code == 1
     assert str(tmp_path / "runs" / "tiny") in result.stderr
     assert "fit it again: slimdial-train predictor" in result.stderr
+
+
+def test_a_predictor_of_another_training_is_not_published(
+    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    shutil.copytree(commanded.runs, tmp_path / "runs")
+    path = tmp_path / "runs" / "tiny" / "checkpoint.pt"
+    checkpoint.save(path, checkpoint.load(path) | {"trained": "again"})
+    result = invoke("publish", "tiny", "--data", commanded.data, "--runs", tmp_path / "runs")
+    assert result.exit_code == 1
+    assert "has since been trained again" in result.stderr
 
 
 @pytest.mark.parametrize("images", ["1", "5000", "many"])

@@ -89,6 +89,8 @@ def test_samples_are_non_uniform_and_follow_seed_and_index() -> None:
 
 # ---- collecting
 
+CHECKPOINT = "digest of the checkpoint"
+
 
 def test_samples_are_saved_as_they_come(tmp_path: Path) -> None:
     path, seen = tmp_path / "runs" / "samples.jsonl", []
@@ -96,7 +98,7 @@ def test_samples_are_saved_as_they_come(tmp_path: Path) -> None:
     def on_sample(done: int, count: int) -> None:
         seen.append((done, count, len(path.read_text().splitlines())))
 
-    samples = collect(SPACE, 5, 0, path, Measurer(), on_sample)
+    samples = collect(SPACE, 5, 0, path, CHECKPOINT, Measurer(), on_sample)
     assert seen == [(i, 5, i) for i in range(1, 6)]
     assert [s.architecture for s in samples] == [sampled(SPACE, 0, i) for i in range(5)]
     assert [s.quality for s in samples] == [truth(SPACE, s.architecture) for s in samples]
@@ -107,33 +109,40 @@ def test_samples_are_saved_as_they_come(tmp_path: Path) -> None:
 def test_an_interrupted_collection_goes_on(tmp_path: Path, half_a_line: str) -> None:
     path = tmp_path / "samples.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        collect(SPACE, 6, 0, path, Measurer(fail_at=4))
+        collect(SPACE, 6, 0, path, CHECKPOINT, Measurer(fail_at=4))
     with path.open("a") as file:
         file.write(half_a_line)
     measure = Measurer()
-    samples = collect(SPACE, 6, 0, path, measure)
+    samples = collect(SPACE, 6, 0, path, CHECKPOINT, measure)
     assert measure.measured == [sampled(SPACE, 0, i) for i in (4, 5)]
     whole = tmp_path / "whole.jsonl"
-    assert samples == collect(SPACE, 6, 0, whole, Measurer())
+    assert samples == collect(SPACE, 6, 0, whole, CHECKPOINT, Measurer())
     assert path.read_bytes() == whole.read_bytes()
 
 
 def test_more_samples_add_to_those_there_are(tmp_path: Path) -> None:
     path, measure = tmp_path / "samples.jsonl", Measurer()
-    collect(SPACE, 3, 0, path, Measurer())
-    assert len(collect(SPACE, 5, 0, path, measure)) == 5
+    collect(SPACE, 3, 0, path, CHECKPOINT, Measurer())
+    assert len(collect(SPACE, 5, 0, path, CHECKPOINT, measure)) == 5
     assert len(measure.measured) == 2
-    assert len(collect(SPACE, 2, 0, path, measure)) == 2
+    assert len(collect(SPACE, 2, 0, path, CHECKPOINT, measure)) == 2
     assert len(path.read_text().splitlines()) == 5
 
 
 def test_samples_of_another_seed_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    collect(SPACE, 5, 0, path, Measurer())
+    collect(SPACE, 5, 0, path, CHECKPOINT, Measurer())
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"samples\.jsonl holds samples of another seed or space"):
-        collect(SPACE, 5, 1, path, Measurer())
+        collect(SPACE, 5, 1, path, CHECKPOINT, Measurer())
     assert path.read_bytes() == before
+
+
+def test_samples_of_another_checkpoint_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    collect(SPACE, 3, 0, path, CHECKPOINT, Measurer())
+    with pytest.raises(ValueError, match="trained again; remove it"):
+        collect(SPACE, 5, 0, path, "another", Measurer())
 
 
 @pytest.mark.parametrize(
@@ -149,11 +158,11 @@ def test_samples_of_another_seed_are_refused(tmp_path: Path) -> None:
 )
 def test_a_line_that_is_no_sample_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "samples.jsonl"
-    collect(SPACE, 2, 0, path, Measurer())
+    collect(SPACE, 2, 0, path, CHECKPOINT, Measurer())
     with path.open("a") as file:
         file.write(line + "\n")
     with pytest.raises(ValueError, match=r"samples\.jsonl, line 3, is not a sample"):
-        collect(SPACE, 5, 0, path, Measurer())
+        collect(SPACE, 5, 0, path, CHECKPOINT, Measurer())
 
 
 # ---- fitting
