@@ -53,14 +53,29 @@ class Choice:
 
 
 class Widths(BaseModel):
-    """Width ratios: channels over those of the SuperNet, in (0, 1]."""
+    """Width ratios in (0, 1]."""
 
     model_config = ConfigDict(frozen=True)
 
     encoder: dict[str, float]
-    """By group."""
+    """By group: channels over those of the SuperNet."""
     decoders: dict[str, float]
-    """By task."""
+    """By task. That of a linear head, which reads a prefix of the encoder's features, is the share
+    that it reads of those that the sub-network has.
+    """
+
+    @staticmethod
+    def of(model: PublishedModel, architecture: Architecture, tasks: Sequence[str]) -> "Widths":
+        """The widths of an architecture with these tasks."""
+        encoder, decoders = {}, {}
+        for group in model.space.groups:
+            channels, whole = architecture[group.name], group.full
+            if group.task is None:
+                encoder[group.name] = channels / whole
+            elif group.task in tasks:
+                whole = architecture[group.within] if group.within else whole
+                decoders[group.task] = channels / whole
+        return Widths(encoder=encoder, decoders=decoders)
 
 
 class SubnetMetadata(BaseModel):
@@ -169,9 +184,6 @@ def build(model: PublishedModel, choice: Choice, threads: int) -> Subnet:
     calibrated_at = time.perf_counter()
     folded, content = finish(sliced, statistics, _stamp(model, choice))
     end = time.perf_counter()
-    channels = _channels(model, choice.architecture, choice.tasks)
-    full = model.space.full_channels
-    decoders = {model.space.names[model.space.decoders[t]]: t for t in choice.tasks}
     metadata = SubnetMetadata(
         model=model.manifest.name,
         version=model.manifest.version,
@@ -180,11 +192,8 @@ def build(model: PublishedModel, choice: Choice, threads: int) -> Subnet:
         gmacs=choice.macs / 1e9,
         parameters=parameters(folded),
         size_bytes=len(content),
-        widths=Widths(
-            encoder={g: n / full[g] for g, n in channels.items() if g not in decoders},
-            decoders={t: channels[g] / full[g] for g, t in decoders.items()},
-        ),
-        channels=channels,
+        widths=Widths.of(model, choice.architecture, choice.tasks),
+        channels=_channels(model, choice.architecture, choice.tasks),
         predicted={t: dict(p) for t, p in choice.predicted.items()},
         timings_ms={
             "extract": 1e3 * (end - calibrated_at + cut_at - start),

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model_store.published import PublishedModel
-from model_store.subnetwork import Choice, SubnetMetadata, SubnetRequest
+from model_store.subnetwork import Choice, SubnetMetadata, SubnetRequest, Widths
 from service.describe import summary
 
 
@@ -37,10 +37,8 @@ def print_choice(
     built: SubnetMetadata | None = None,
 ) -> None:
     """What a search chose and, where it was cut out, the file."""
-    full = model.space.full_channels
     kept = [g for g in model.space.groups if g.task is None or g.task in choice.tasks]
     if as_json:
-        ratios = {g.name: choice.architecture[g.name] / full[g.name] for g in kept}
         answer: dict[str, Any] = {
             "subnet_id": choice.subnet_id,
             "model": model.manifest.name,
@@ -48,10 +46,7 @@ def print_choice(
             "tasks": list(choice.tasks),
             "gmacs": choice.macs / 1e9,
             "budget_gmacs": request.budget_gmacs,
-            "widths": {
-                "encoder": {g.name: ratios[g.name] for g in kept if g.task is None},
-                "decoders": {g.task: ratios[g.name] for g in kept if g.task is not None},
-            },
+            "widths": Widths.of(model, choice.architecture, choice.tasks).model_dump(),
             "channels": {g.name: choice.architecture[g.name] for g in kept},
             "predicted": choice.predicted,
             "timings_ms": dict(timings_ms),
@@ -69,12 +64,13 @@ def print_choice(
         f"{model.manifest.name} {model.manifest.version}: sub-network {choice.subnet_id}, "
         f"{choice.macs / 1e9:.4g} of {request.budget_gmacs:.4g} GMACs",
         highlight=False,
+        soft_wrap=True,
     )
     widths = Table("group", "channels", "of", "width")
     for group in kept:
         channels = choice.architecture[group.name]
-        row = (group.name, str(channels), str(group.full), f"{channels / group.full:.2f}")
-        widths.add_row(*row)
+        whole = choice.architecture[group.within] if group.within else group.full
+        widths.add_row(group.name, str(channels), str(whole), f"{channels / whole:.2f}")
     console.print(widths)
     quality = Table("task", "preference", "predicted", "metric")
     for task in choice.tasks:

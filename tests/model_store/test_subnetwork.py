@@ -19,6 +19,7 @@ from model_store.subnetwork import (
     Subnet,
     SubnetMetadata,
     SubnetRequest,
+    Widths,
     build,
     choose,
     subnet_id,
@@ -151,6 +152,14 @@ def test_the_metadata_describe_the_network(
     assert metadata.widths.encoder["stem"] == choice.architecture["stem"] / 16
     assert set(metadata.timings_ms) == {"extract", "calibrate"}
     assert SubnetMetadata.model_validate_json(metadata.model_dump_json()) == metadata
+
+
+def test_a_linear_heads_width_is_its_share_of_the_features(tiny: PublishedModel) -> None:
+    """A head that reads all that the sub-network has is at full width, however few they are."""
+    for architecture in (tiny.space.smallest(), tiny.space.largest()):
+        assert Widths.of(tiny, architecture, ("animals",)).decoders == {"animals": 1.0}
+    narrow = tiny.space.from_channels(tiny.space.largest().as_dict() | {"animals": 4, "depth": 8})
+    assert Widths.of(tiny, narrow, TASKS).decoders == {"animals": 4 / 16, "depth": 8 / 16}
 
 
 def test_parameters_are_counted_by_hand_in_the_smallest_network(tiny: PublishedModel) -> None:
