@@ -50,12 +50,11 @@ def _cifar_like(name: str, dataset: str, tasks: str, attribution: str, license_n
             divisor=8,
         ),
         training=TrainingConfig(
-            epochs=45,
-            batch_size=128,
+            epochs=75,
+            batch_size=256,
             learning_rate=3e-3,
             weight_decay=1e-4,
             distillation=0.01,
-            label_smoothing=0.1,
         ),
         predictor=PredictorConfig(samples=320, calibration_images=256),
     )
@@ -64,8 +63,8 @@ def _cifar_like(name: str, dataset: str, tasks: str, attribution: str, license_n
 def caltech100() -> Recipe:
     """Caltech-100 as 20 five-way tasks: 100 classes of Caltech-101 at 32x32, CIFAR-100's layout.
 
-    ResNet-9, width list, λ and the loss weights are ECMT's for CIFAR-100 (Sec. 5). The schedule
-    is one cycle, for far fewer images than CIFAR-100 has.
+    ECMT's settings for CIFAR-100 (Sec. 5), but for the learning rate: one cycle up to 3e-3 instead
+    of a constant 1e-3, for far fewer images than CIFAR-100 has.
     """
     return _cifar_like(
         "caltech100",

@@ -128,7 +128,6 @@ def train(
                 batch.targets,
                 sandwich(network.space, config.sandwich, rng),
                 config.distillation,
-                config.label_smoothing,
             )
             optimizer.step()
             schedule.step()

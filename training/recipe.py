@@ -67,8 +67,6 @@ class TrainingConfig:
     weight_decay: float
     distillation: float
     """Weight λ of the CI-KD loss."""
-    label_smoothing: float = 0.0
-    """Share of a label spread over all classes."""
     sandwich: int = 4
     """Networks b per step: the largest, the smallest and b - 2 random ones."""
     warmup: float = 0.2

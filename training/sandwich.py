@@ -50,7 +50,6 @@ def accumulate_gradients(
     targets: dict[str, Tensor],
     architectures: Sequence[Architecture],
     distillation: float,
-    label_smoothing: float = 0.0,
 ) -> StepLosses:
     """Algorithm 1, lines 4 to 14: one backward pass for each network of the sandwich.
 
@@ -60,19 +59,18 @@ def accumulate_gradients(
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
         distillation: the weight λ of CI-KD.
-        label_smoothing: of the cross-entropies.
     """
     tasks = supernet.config.tasks
     bfloat16 = torch.autocast(x_NCHW.device.type, torch.bfloat16)
     with bfloat16:
         raw, z = supernet(x_NCHW, architectures[0])
-    largest, _ = multi_task_loss(tasks, raw, targets, label_smoothing)
+    largest, _ = multi_task_loss(tasks, raw, targets)
     largest.backward()  # type: ignore[no-untyped-call]
     z, smallest, distilled = z.detach(), largest, 0.0
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
-        collective, _ = multi_task_loss(tasks, raw, targets, label_smoothing)
+        collective, _ = multi_task_loss(tasks, raw, targets)
         kd = ci_kd(z, child_z) / (len(architectures) - 1)
         (collective + distillation * kd).backward()  # type: ignore[no-untyped-call]
         distilled += kd.item()

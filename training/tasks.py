@@ -44,9 +44,7 @@ def activate(task: Task, raw: Tensor) -> Tensor:
     return raw
 
 
-def task_loss(
-    task: Task, raw: Tensor, target: Tensor, label_smoothing: float = 0.0
-) -> Tensor | None:
+def task_loss(task: Task, raw: Tensor, target: Tensor) -> Tensor | None:
     """The loss L_n of one task, or None where the batch has no ground truth for it.
 
     Args:
@@ -55,7 +53,6 @@ def task_loss(
         target: labels [N] or [N, H, W] (int64, IGNORE where absent), depth [N, H, W] in metres
             (0 where absent), normals [N, 3, H, W] (zero where absent), edges or saliency
             [N, H, W] in {0, 1}.
-        label_smoothing: share of the target spread over all classes, in cross-entropies.
 
     Returns:
         classification and segmentation: cross-entropy; depth: L1 of the logarithm, which bounds
@@ -69,7 +66,7 @@ def task_loss(
         valid = target != IGNORE
         if not valid.any():
             return None
-        return F.cross_entropy(raw, target, ignore_index=IGNORE, label_smoothing=label_smoothing)
+        return F.cross_entropy(raw, target, ignore_index=IGNORE)
     if task.kind == "depth":
         valid = target > 0
         if not valid.any():
@@ -92,14 +89,13 @@ def multi_task_loss(
     tasks: tuple[Task, ...],
     raw: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
-    label_smoothing: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The collective loss L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
 
     Returns:
         The weighted sum, and the unweighted losses by task.
     """
-    losses = {t.name: task_loss(t, raw[t.name], targets[t.name], label_smoothing) for t in tasks}
+    losses = {t.name: task_loss(t, raw[t.name], targets[t.name]) for t in tasks}
     found = {name: loss for name, loss in losses.items() if loss is not None}
     weights = {t.name: t.weight for t in tasks}
     total = torch.stack([weights[name] * loss for name, loss in found.items()]).sum()

@@ -33,12 +33,6 @@ def test_classification_is_cross_entropy_over_the_labelled_images() -> None:
     assert value(task_loss(LABELS, raw, target)) == pytest.approx(math.log(4 / 3 * 4) / 2)
 
 
-def test_label_smoothing_spreads_a_share_over_all_classes() -> None:
-    raw, target = torch.tensor([[0.0, math.log(3)]]), torch.tensor([1])
-    expected = 0.9 * math.log(4 / 3) + 0.1 * (math.log(4 / 3) + math.log(4)) / 2
-    assert value(task_loss(LABELS, raw, target, 0.1)) == pytest.approx(expected)
-
-
 def test_segmentation_is_cross_entropy_over_the_labelled_pixels() -> None:
     raw = torch.zeros(1, 2, 1, 4)
     raw[:, 1] = math.log(3)
