@@ -18,7 +18,6 @@ from training.supernet import SuperNet
 from training.tasks import multi_task_loss
 
 KD = 0.3
-SMOOTHING = 0.1
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def step(network: SuperNet, architectures: Sequence[Architecture], kd: float) ->
     network.zero_grad()
     batch = batch_of(network)
     x_NCHW = batch.images_NCHW.to(next(network.parameters()).dtype)
-    accumulate_gradients(network, x_NCHW, batch.targets, architectures, kd, SMOOTHING)
+    accumulate_gradients(network, x_NCHW, batch.targets, architectures, kd)
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
         for name, p in network.named_parameters()
@@ -89,7 +88,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     for index, architecture in enumerate(architectures):
         raw, z_NCHW = network(x_NCHW.double(), architecture)
         averaged = z_NCHW.mean(dim=1)
-        loss, _ = multi_task_loss(network.config.tasks, raw, targets, SMOOTHING)
+        loss, _ = multi_task_loss(network.config.tasks, raw, targets)
         if index == 0:
             teacher = averaged.detach()
         else:
@@ -106,7 +105,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
 def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:
     architectures = [network.space.largest(), network.space.smallest()]
     once = step(network, architectures, KD)
-    accumulate_gradients(network, *batch_of(network), architectures, KD, SMOOTHING)
+    accumulate_gradients(network, *batch_of(network), architectures, KD)
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(parameter.grad, 2 * once[name])
 
