@@ -134,6 +134,12 @@ def publish(
         typer.Option(help="Ship real training images, or synthetic ones with their statistics."),
     ] = "real",
     images: Annotated[int, typer.Option(min=2, max=4096, help="Calibration images.")] = 128,
+    rounding: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Publish channel counts in multiples of this; default: the recipe's."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a trained SuperNet, after comparing it with PyTorch. Refuses on a difference."""
@@ -155,6 +161,7 @@ def publish(
                 calibration,
                 ModelStore(root or default_root()),
                 version,
+                rounding or config.network.divisor,
                 show,
             )
         show_result(

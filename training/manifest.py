@@ -30,6 +30,7 @@ def manifest_of(
     slices: Mapping[str, Dims],
     calibration: CalibrationSpec,
     labels: Mapping[str, tuple[str, ...]],
+    rounding: int,
 ) -> Manifest:
     """The manifest of a recipe's network, without the digests of its files (design Sec. 2).
 
@@ -39,6 +40,7 @@ def manifest_of(
         slices: of the calibrated network, from :meth:`SuperNet.slices`.
         calibration: the calibration images that ship with it.
         labels: class names by task, where the data set names them rather than the recipe.
+        rounding: the channel counts that are published are multiples of this.
     """
     config = recipe.network
     cost = cost_model(config)
@@ -47,7 +49,7 @@ def manifest_of(
         name=recipe.name,
         version=version,
         method="ecmt",
-        divisor=config.divisor,
+        divisor=rounding,
         provenance=Provenance(
             dataset=recipe.dataset,
             recipe=repr(recipe),
@@ -79,7 +81,7 @@ def manifest_of(
             GroupSpec(
                 name=g.name, ratios=g.ratios, channels=g.channels, task=g.task, within=g.within
             )
-            for g in cost.space.groups
+            for g in (group.rounded(rounding) for group in cost.space.groups)
         ),
         slices=dict(slices),
         cost=tuple(CostTermSpec(**asdict(term)) for term in cost.terms),

@@ -84,6 +84,7 @@ def publish(
     kind: CalibrationKind,
     store: ModelStore,
     version: str,
+    rounding: int,
     progress: Progress = lambda _, __, ___: None,
 ) -> Published:
     """Writes a published model (design Sec. 2).
@@ -98,12 +99,20 @@ def publish(
         kind: where they come from.
         store: where to publish.
         version: the version's name.
+        rounding: the channel counts that are published are multiples of this, itself a multiple of
+            the recipe's divisor. It may be chosen after training, for the hardware that serves.
         progress: see :data:`Progress`.
 
     Raises:
         ParityError: a sub-network differs from PyTorch's; nothing is published.
         ModelError: the version exists.
+        ValueError: a rounding that the network was not trained for.
     """
+    if rounding < 1 or rounding % recipe.network.divisor:
+        raise ValueError(
+            f"the network was trained with widths in multiples of {recipe.network.divisor}; "
+            f"they can be published in multiples of that, found {rounding}"
+        )
     if version in store.versions(recipe.name):
         # The store refuses it too, but only after minutes of work.
         raise ModelError(store.root / recipe.name / version, PUBLISHED_ALREADY)
@@ -111,7 +120,7 @@ def publish(
     real = data.train.batch(torch.arange(min(REAL_IMAGES, len(data.train)))).images_NCHW
     full = calibrated(network, network.space.largest(), real)
     calibration = CalibrationSpec(kind=kind, images=len(images_NHWC))
-    manifest = manifest_of(recipe, version, full.slices(), calibration, data.labels)
+    manifest = manifest_of(recipe, version, full.slices(), calibration, data.labels, rounding)
     graph, weights = split_weights(export_onnx(full))
     progress("exporting", 1, 1)
     files = {

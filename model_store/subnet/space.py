@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,15 @@ class Group:
             by_channels[count] = ratio
         counts = sorted(by_channels)
         return Group(name, tuple(by_channels[c] for c in counts), tuple(counts), task, within)
+
+    def rounded(self, divisor: int) -> "Group":
+        """The same group with only the choices that are multiples of this, and full width."""
+        kept = [i for i, c in enumerate(self.channels) if c % divisor == 0 or c == self.full]
+        return replace(
+            self,
+            ratios=tuple(self.ratios[i] for i in kept),
+            channels=tuple(self.channels[i] for i in kept),
+        )
 
     @property
     def full(self) -> int:

@@ -130,6 +130,7 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Called:
             "real",
             store,
             "1",
+            recipe.network.divisor,
             lambda *report: progress.append(report),
         )
     model = store.open(recipe.name)

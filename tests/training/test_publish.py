@@ -18,6 +18,7 @@ from model_store.subnetwork import build
 from tests.training.conftest import CALIBRATION_IMAGES, PREFERENCES, Called, Commanded, Made
 from training import publish as publishing
 from training.evaluate import calibrated, evaluate
+from training.manifest import manifest_of
 from training.parity import TOLERANCE, ParityError, check_parity, choice_of, session_of
 from training.publish import calibration_images, publish
 from training.supernet import SuperNet, cost_model
@@ -99,7 +100,29 @@ def test_a_changed_weight_is_noticed(made: Made) -> None:
         check_parity(made.model, tampered, check_images(), 2, 0)
 
 
-def publish_again(called: Called, store: ModelStore, version: str) -> None:
+def test_a_network_can_be_published_in_coarser_widths(called: Called) -> None:
+    """What hardware likes is known after training: fewer choices of the same network."""
+    published, slices = called.model.manifest, called.network.slices()
+    manifest = manifest_of(called.recipe, "2", slices, published.calibration, {}, rounding=8)
+    assert manifest.divisor == 8
+    for coarse, fine in zip(manifest.groups, published.groups, strict=True):
+        kept = [c for c in fine.channels if c % 8 == 0 or c == fine.channels[-1]]
+        assert list(coarse.channels) == kept
+        assert [fine.ratios[fine.channels.index(c)] for c in kept] == list(coarse.ratios)
+    assert manifest.cost == published.cost
+    assert manifest.search_space().largest() == called.network.space.largest()
+
+
+@pytest.mark.parametrize("rounding", [0, 2, 6])
+def test_widths_between_those_that_were_trained_are_not_published(
+    called: Called, tmp_path: Path, rounding: int
+) -> None:
+    with pytest.raises(ValueError, match="trained with widths in multiples of 4"):
+        publish_again(called, ModelStore(tmp_path), "2", rounding)
+    assert not list(tmp_path.iterdir())
+
+
+def publish_again(called: Called, store: ModelStore, version: str, rounding: int = 4) -> None:
     publish(
         called.recipe,
         called.network,
@@ -110,6 +133,7 @@ def publish_again(called: Called, store: ModelStore, version: str) -> None:
         "real",
         store,
         version,
+        rounding,
     )
 
 

@@ -49,6 +49,13 @@ def test_full_width_stands_even_where_the_divisor_does_not_divide_it() -> None:
     assert Group.of("g", 30, (0.5, 1.0), 8).channels == (16, 30)
 
 
+def test_coarser_rounding_keeps_the_choices_that_it_divides_and_full_width() -> None:
+    group = Group.of("g", 30, (0.25, 0.5, 0.75, 1.0), 8)
+    assert group.channels == (8, 16, 24, 30)
+    assert group.rounded(16) == Group("g", (0.5, 1.0), (16, 30))
+    assert group.rounded(8) == group
+
+
 @pytest.mark.parametrize("ratio", [0.0, -0.5, 1.5])
 def test_ratios_outside_0_and_1_are_refused(ratio: float) -> None:
     with pytest.raises(ValueError, match="lie in"):
