@@ -18,6 +18,7 @@ from training import predictor as predictors
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
 from training.data.load import DataSets, load
+from training.describe import describe as describe_recipe
 from training.evaluate import Quality, calibrated, evaluate
 from training.loop import EpochReport, StepReport, load_network
 from training.loop import train as train_supernet
@@ -158,6 +159,14 @@ def publish(
             f"published: {result.path}\nlargest difference from PyTorch: {result.parity:.1e}\n"
             "next: slimdial serve",
         )
+
+
+@app.command()
+def describe(recipe: RecipeArgument, as_json: JsonOption = False) -> None:
+    """Say what a recipe's SuperNet can be cut to: groups, GMACs, parameters. Needs no data."""
+    with errors():
+        description = describe_recipe(_recipe(recipe))
+        show_result(description.as_json(), as_json, description.as_text())
 
 
 def _recipe(name: str) -> Recipe:
