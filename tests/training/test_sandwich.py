@@ -82,7 +82,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     """
     network, space = network.double(), network.space
     architectures = [space.largest(), some(network, 0), some(network, 1), space.smallest()]
-    x_NCHW, targets = batch_of(network)
+    x_NCHW, targets, _ = batch_of(network)
     parameters = dict(network.named_parameters())
     expected = {name: torch.zeros_like(p) for name, p in parameters.items()}
     teacher = torch.empty(0)
@@ -132,7 +132,7 @@ def test_distillation_does_not_reach_the_features_it_teaches(network: SuperNet) 
 
 
 def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet) -> None:
-    x_NCHW, targets = batch_of(network)
+    x_NCHW, targets, _ = batch_of(network)
     nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
     losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
     assert np.isfinite(losses.largest)
