@@ -22,6 +22,7 @@ from training.describe import describe as describe_recipe
 from training.evaluate import Quality, calibrated, evaluate
 from training.loop import EpochReport, StepReport, load_network
 from training.loop import train as train_supernet
+from training.own import own
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
 from training.recipe import Recipe
@@ -33,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RecipeArgument = Annotated[str, typer.Argument(help="caltech100, cifar100 or rooms.")]
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A recipe's name, or own for data of your own.")
+]
 DataOption = Annotated[
     Path, typer.Option("--data", help="The data set's folder; rooms caches its scenes there.")
 ]
@@ -52,7 +55,7 @@ def train(
 ) -> None:
     """Train a SuperNet. Interrupted, it goes on from its last epoch when called again."""
     with errors():
-        config = _recipe(recipe)
+        config = _recipe(recipe, data)
         with progress() as show, asked_to_stop() as stop:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             history: list[dict[str, Any]] = []
@@ -85,7 +88,7 @@ def predictor(
 ) -> None:
     """Measure sub-networks on the validation split and fit the accuracy predictor to them."""
     with errors():
-        config = _recipe(recipe)
+        config = _recipe(recipe, data)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
         with progress() as show:
@@ -134,7 +137,7 @@ def publish(
 ) -> None:
     """Publish a trained SuperNet, after comparing it with PyTorch. Refuses on a difference."""
     with errors():
-        config = _recipe(recipe)
+        config = _recipe(recipe, data)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
         tensors, quality = _fitted(folder)
@@ -162,17 +165,27 @@ def publish(
 
 
 @app.command()
-def describe(recipe: RecipeArgument, as_json: JsonOption = False) -> None:
-    """Say what a recipe's SuperNet can be cut to: groups, GMACs, parameters. Needs no data."""
+def describe(
+    recipe: RecipeArgument, data: DataOption = Path("data"), as_json: JsonOption = False
+) -> None:
+    """Say what a recipe's SuperNet can be cut to: groups, GMACs, parameters.
+
+    Needs no data; for data of one's own, only their description.
+    """
     with errors():
-        description = describe_recipe(_recipe(recipe))
+        description = describe_recipe(_recipe(recipe, data))
         show_result(description.as_json(), as_json, description.as_text())
 
 
-def _recipe(name: str) -> Recipe:
+def _recipe(name: str, data: Path) -> Recipe:
+    if name == "own":
+        return own(data)
     known = recipes()
     if name not in known:
-        raise ValueError(f"unknown recipe {name!r}; there are {', '.join(known)}")
+        raise ValueError(
+            f"unknown recipe {name!r}; there are {', '.join(known)}, "
+            "and own for the data that --data describes"
+        )
     return known[name]()
 
 

@@ -1,7 +1,7 @@
 """ResNets of basic blocks (18, 20, 34 layers) and of bottlenecks (50 layers)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -124,8 +124,7 @@ class ResNet(Backbone):
     def published_names(self) -> Mapping[str, str]:
         """Torchvision's names."""
         modules = {"stem.conv": "conv1", "stem.norm": "bn1"}
-        for name, block in self.blocks.items():
-            assert isinstance(block, Residual)
+        for name, block in cast("dict[str, Residual]", self.blocks).items():
             here, there = f"blocks.{name}", name.replace("_", ".")
             for i in range(len(block.convs)):
                 modules[f"{here}.convs.{i}.conv"] = f"{there}.conv{i + 1}"

@@ -36,7 +36,5 @@ def _removable(mask_HW: NDArray[np.bool_], second: bool) -> NDArray[np.bool_]:
     fewest = np.minimum(pairs, shifted)
     # G3: on the side that this pass removes from.
     blocked = (x[5] | x[6] | ~x[3]) & x[4] if second else (x[1] | x[2] | ~x[7]) & x[0]
-    removable: NDArray[np.bool_] = (
-        mask_HW & (runs == 1) & (fewest >= 2) & (fewest <= 3) & ~blocked
-    )
+    removable: NDArray[np.bool_] = mask_HW & (runs == 1) & (fewest >= 2) & (fewest <= 3) & ~blocked
     return removable

@@ -54,11 +54,8 @@ class PlainResNet(nn.Module):
 
     def __init__(self, depth: int) -> None:
         super().__init__()
-        block, counts = {
-            18: (Basic, (2, 2, 2, 2)),
-            34: (Basic, (3, 4, 6, 3)),
-            50: (Bottleneck, (3, 4, 6, 3)),
-        }[depth]
+        block: type[Basic | Bottleneck] = Bottleneck if depth == 50 else Basic
+        counts = (2, 2, 2, 2) if depth == 18 else (3, 4, 6, 3)
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
         c_in = 64
         for stage, count in enumerate(counts):

@@ -45,10 +45,11 @@ def test_features_have_the_strides_and_widths_that_are_announced(
     encoder, space = made(depth)
     assert (encoder.output_stride, encoder.low_level_stride) == (stride, low_level_stride)
     architecture = space.smallest()
+    (deepest,), (early,) = map(str, encoder.outputs), map(str, encoder.low_level)
     z, low_level = encoder(torch.rand(2, 3, 64, 96), architecture)
-    assert z.shape == (2, architecture[encoder.outputs[0]], 64 // stride, 96 // stride)
+    assert z.shape == (2, architecture[deepest], 64 // stride, 96 // stride)
     size = (64 // low_level_stride, 96 // low_level_stride)
-    assert low_level.shape == (2, architecture[encoder.low_level[0]], *size)
+    assert low_level.shape == (2, architecture[early], *size)
 
 
 def test_other_depths_are_refused() -> None:
