@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model_store.subnet.space import Architecture
 from tests.training.tiny import Noise, classifying, dense, network_of, some
+from training.data.source import Batch
 from training.evaluate import normalise
 from training.sandwich import accumulate_gradients, ci_kd, sandwich
 from training.supernet import SuperNet
@@ -25,11 +26,11 @@ def network() -> SuperNet:
     return network_of(classifying())
 
 
-def batch_of(network: SuperNet, count: int = 8) -> tuple[Tensor, dict[str, Tensor]]:
+def batch_of(network: SuperNet, count: int = 8) -> Batch:
     batch = Noise.of(replace(classifying(), network=network.config), count).batch(
         torch.arange(count)
     )
-    return normalise(network.config, batch.images_NCHW), batch.targets
+    return Batch(normalise(network.config, batch.images_NCHW), batch.targets)
 
 
 def step(network: SuperNet, architectures: Sequence[Architecture], kd: float) -> dict[str, Tensor]:
@@ -81,7 +82,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     """
     network, space = network.double(), network.space
     architectures = [space.largest(), some(network, 0), some(network, 1), space.smallest()]
-    x_NCHW, targets = batch_of(network)
+    x_NCHW, targets, _ = batch_of(network)
     parameters = dict(network.named_parameters())
     expected = {name: torch.zeros_like(p) for name, p in parameters.items()}
     teacher = torch.empty(0)
@@ -105,7 +106,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
 def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:
     architectures = [network.space.largest(), network.space.smallest()]
     once = step(network, architectures, KD)
-    accumulate_gradients(network, *batch_of(network), architectures, KD, SMOOTHING)
+    accumulate_gradients(network, *batch_of(network)[:2], architectures, KD, SMOOTHING)
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(parameter.grad, 2 * once[name])
 
@@ -131,7 +132,7 @@ def test_distillation_does_not_reach_the_features_it_teaches(network: SuperNet) 
 
 
 def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet) -> None:
-    x_NCHW, targets = batch_of(network)
+    x_NCHW, targets, _ = batch_of(network)
     nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
     losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
     assert np.isfinite(losses.largest)
@@ -158,6 +159,6 @@ def test_the_losses_are_reported(network: SuperNet) -> None:
 def test_a_network_taught_by_itself_has_nothing_to_learn() -> None:
     network = network_of(dense())
     largest = network.space.largest()
-    losses = accumulate_gradients(network, *batch_of(network), [largest, largest], 1.0)
+    losses = accumulate_gradients(network, *batch_of(network)[:2], [largest, largest], 1.0)
     assert losses.distillation == pytest.approx(0.0, abs=1e-6)
     assert losses.largest == pytest.approx(losses.smallest, rel=1e-3)

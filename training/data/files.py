@@ -157,10 +157,10 @@ def normals_of(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     if values.ndim != 3 or values.shape[2] < 3 or not values.size:
         raise ValueError(f"{path}: three values for each pixel expected, found {values.shape}")
     coded = values.dtype == np.uint8
-    vector_HWC = values[..., :3].astype(np.float32)
-    vector_HWC = vector_HWC * 2 / 255 - 1 if coded else np.nan_to_num(vector_HWC)
-    length_HW1 = np.linalg.norm(vector_HWC, axis=2, keepdims=True)
+    vector_HWC: NDArray[np.float32] = values[..., :3].astype(np.float32)
+    vector_HWC = vector_HWC * np.float32(2 / 255) - 1 if coded else np.nan_to_num(vector_HWC)
+    length_HW1 = np.sqrt((vector_HWC**2).sum(axis=2, keepdims=True))
     shortest, longest = (0.5, 1.5) if coded else (1e-6, np.inf)
     valid_HW1 = (length_HW1 > shortest) & (length_HW1 < longest)
-    unit_HWC = np.where(valid_HW1, vector_HWC, 0) / np.maximum(length_HW1, 1e-6)
-    return unit_HWC.astype(np.float32)
+    unit_HWC: NDArray[np.float32] = vector_HWC / np.where(valid_HW1, length_HW1, np.float32(np.inf))
+    return unit_HWC
