@@ -162,5 +162,5 @@ def normals_of(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     length_HW1 = np.sqrt((vector_HWC**2).sum(axis=2, keepdims=True))
     shortest, longest = (0.5, 1.5) if coded else (1e-6, np.inf)
     valid_HW1 = (length_HW1 > shortest) & (length_HW1 < longest)
-    unit_HWC: NDArray[np.float32] = vector_HWC / np.where(valid_HW1, length_HW1, np.float32(np.inf))
-    return unit_HWC
+    unit_HWC = vector_HWC / np.where(valid_HW1, length_HW1, np.inf)
+    return unit_HWC.astype(np.float32)
