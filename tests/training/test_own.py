@@ -63,7 +63,7 @@ def test_classification_alone_needs_no_dense_heads(tmp_path: Path) -> None:
 def test_a_wrong_description_is_answered_with_file_and_field(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match="dataset.yaml") as caught:
+    with pytest.raises(ValueError, match=r"dataset\.yaml") as caught:
         own(described(tmp_path, DESCRIPTION.replace(old, new)))
     assert message in str(caught.value)
     assert str(tmp_path / "dataset.yaml") in str(caught.value)

@@ -126,7 +126,9 @@ def structs(rows: Sequence[dict[str, object]]) -> NDArray[np.void]:
 def person() -> dict[str, object]:
     """Parts of every group: two heads, a torso, an arm and a leg in two parts each."""
     names = ("head", "hair", "torso", "luarm", "rhand", "luleg", "lfoot")
-    parts = [{"part_name": name, "mask": mask(4, 4 * i)} for i, name in enumerate(names)]
+    parts: list[dict[str, object]] = [
+        {"part_name": name, "mask": mask(4, 4 * i)} for i, name in enumerate(names)
+    ]
     whole = {"class": "person", "class_ind": 15.0, "mask": mask(0, 0)}
     return {**whole, "parts": structs(parts)}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.training.data.celeba_files import write_celeba
-from training.configs import celeba
+from training.benchmarks import celeba
 from training.data.celeba import load_celeba
 from training.data.load import load
 

@@ -107,7 +107,7 @@ def test_what_is_absent_stays_so_and_normals_stay_unit_vectors(
     assert not lengths[~seen].any()
     assert torch.equal(after["depth"] > 0, seen)
     assert torch.equal(after["edges"] != 255, seen)
-    assert set(after["edges"].unique().tolist()) <= {0, 1, 255}
+    assert set(after["edges"].flatten().tolist()) <= {0, 1, 255}
     assert after["animals"].tolist() == [3]
 
 

@@ -18,7 +18,7 @@ from tests.training.data.dense_files import (
     write_pascal,
 )
 from tests.training.data.networks import reading
-from training.configs import pascal
+from training.benchmarks import pascal
 from training.data.decoded import Decoded
 from training.data.pascal import load_pascal
 
