@@ -6,7 +6,7 @@ from typing import Literal
 
 from training.tasks import Task
 
-Layout = Literal["cifar100", "celeba", "nyud", "pascal", "own"]
+LayoutName = Literal["cifar100", "celeba", "nyud", "pascal", "own"]
 """Layouts of data folders that can be read (:func:`training.data.load.load`)."""
 
 
@@ -149,5 +149,5 @@ class Recipe:
     seed: int = 0
     scenes: int = 0
     """Rendered training scenes, for recipes that render their own."""
-    layout: Layout = "cifar100"
+    layout: LayoutName = "cifar100"
     """How the data folder is laid out, for the other recipes."""

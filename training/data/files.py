@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.io  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 Read = TypeVar("Read")
 
@@ -27,7 +27,7 @@ def _reading(path: Path, read: Callable[[Path], Read]) -> Read:
 
 
 def read_image(path: Path) -> Image.Image:
-    """A decoded RGB image.
+    """A decoded RGB image, upright as its EXIF orientation says (and as the service reads it).
 
     Raises:
         ValueError: the file is missing or truncated.
@@ -35,7 +35,7 @@ def read_image(path: Path) -> Image.Image:
 
     def read(path: Path) -> Image.Image:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            return ImageOps.exif_transpose(image).convert("RGB")
 
     return _reading(path, read)
 

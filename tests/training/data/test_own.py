@@ -35,6 +35,18 @@ def test_every_kind_of_target_is_decoded(folder: Path) -> None:
         assert kinds == [{0, 1}, {255}, {0, 1}]
 
 
+def test_photographs_are_upright(folder: Path) -> None:
+    """Stored on its side: EXIF orientation 6 says to turn it clockwise to see it."""
+    sideways = np.zeros((30, 20, 3), np.uint8)
+    sideways[:, :10] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(sideways).save(folder / "images" / "001.png", exif=exif)
+    pixels = load_own(folder, "train", own(folder).network).pixels(torch.tensor([0]))[0]
+    assert (pixels[:14] == 255).all()
+    assert (pixels[18:] == 0).all()
+
+
 def test_every_tenth_image_is_for_testing(folder: Path) -> None:
     data = load(own(folder), folder)
     assert (len(data.train) + len(data.validation), len(data.test)) == (COUNT - 2, 2)
