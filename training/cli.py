@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +19,14 @@ from training import predictor as predictors
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
 from training.data.load import DataSets, load
+from training.describe import describe as describe_recipe
 from training.evaluate import Quality, calibrated, evaluate
 from training.loop import EpochReport, StepReport, load_network
 from training.loop import train as train_supernet
+from training.own import own
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
-from training.recipe import Recipe
+from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.supernet import SuperNet
 
 app = typer.Typer(
@@ -33,12 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RecipeArgument = Annotated[str, typer.Argument(help="caltech100, cifar100 or rooms.")]
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A recipe's name, or own for data of your own.")
+]
 DataOption = Annotated[
     Path, typer.Option("--data", help="The data set's folder; rooms caches its scenes there.")
 ]
 RunsOption = Annotated[
     Path, typer.Option("--runs", help="Where checkpoints and samples are kept, by recipe.")
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Torchvision's state dict, for the encoder to start from."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -48,11 +56,12 @@ def train(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
+    weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a SuperNet. Interrupted, it goes on from its last epoch when called again."""
     with errors():
-        config = _recipe(recipe)
+        config = _starting(_recipe(recipe, data), weights)
         with progress() as show, asked_to_stop() as stop:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             history: list[dict[str, Any]] = []
@@ -85,7 +94,7 @@ def predictor(
 ) -> None:
     """Measure sub-networks on the validation split and fit the accuracy predictor to them."""
     with errors():
-        config = _recipe(recipe)
+        config = _recipe(recipe, data)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
         digest = checkpoint.digest(folder / "checkpoint.pt")
@@ -144,7 +153,7 @@ def publish(
 ) -> None:
     """Publish a trained SuperNet, after comparing it with PyTorch. Refuses on a difference."""
     with errors():
-        config = _recipe(recipe)
+        config = _recipe(recipe, data)
         folder = runs / config.name
         network = load_network(config, folder / "checkpoint.pt")
         tensors, quality = _fitted(folder)
@@ -172,11 +181,40 @@ def publish(
         )
 
 
-def _recipe(name: str) -> Recipe:
+@app.command()
+def describe(
+    recipe: RecipeArgument, data: DataOption = Path("data"), as_json: JsonOption = False
+) -> None:
+    """Say what a recipe's SuperNet can be cut to: groups, GMACs, parameters.
+
+    Needs no data; for data of one's own, only their description.
+    """
+    with errors():
+        description = describe_recipe(_recipe(recipe, data))
+        show_result(description.as_json(), as_json, description.as_text())
+
+
+def _recipe(name: str, data: Path) -> Recipe:
+    if name == "own":
+        return own(data)
     known = recipes()
     if name not in known:
-        raise ValueError(f"unknown recipe {name!r}; there are {', '.join(known)}")
+        raise ValueError(
+            f"unknown recipe {name!r}; there are {', '.join(known)}, "
+            "and own for the data that --data describes"
+        )
     return known[name]()
+
+
+def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
+    """The recipe, its encoder starting from a state dict."""
+    encoder = recipe.network.encoder
+    if weights is None:
+        return recipe
+    if not isinstance(encoder, ResNetConfig | MobileNetV2Config):
+        raise ValueError(f"the encoder of {recipe.name!r} starts from no torchvision state dict")
+    network = replace(recipe.network, encoder=replace(encoder, weights=weights))
+    return replace(recipe, network=network)
 
 
 def _measurer(

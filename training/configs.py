@@ -1,7 +1,9 @@
 """Named recipes: each a function that returns the full, frozen configuration of a run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from training.benchmarks import celeba, nyud, pascal
 from training.data.rooms import CLASSES, PALETTE
 from training.recipe import (
     DeepLabV3Config,
@@ -76,13 +78,30 @@ def caltech100() -> Recipe:
 
 
 def cifar100() -> Recipe:
-    """The same recipe on the user's own copy of CIFAR-100 (python version)."""
-    return _cifar_like(
+    """CIFAR-100 (python version) as 20 five-way tasks, as ECMT trains on it; 73.05 MMACs.
+
+    From Sec. 5, "Training implementation details": Adam with learning rate 1e-3 and weight decay
+    1e-4; 75 epochs; batch size 256; all loss weights 1; λ = 0.01; ω = 0.2, 0.3 ... 1.0; from
+    scratch; 90% of the training set. From "Architectures": ResNet-9, linear layers. From Sec. 4.1:
+    a sandwich of b = 4. From "MTL accuracy predictor details": M = 2000. From Table 3: 72.92, which
+    a base width of 28 comes closest to, in millions.
+
+    Published, and not said here: PyTorch's defaults otherwise, so a constant learning rate, where
+    this one follows one cycle. Not published: calibration images.
+    """
+    recipe = _cifar_like(
         "cifar100",
         "CIFAR-100",
         CIFAR100_TASKS,
         "Trained on CIFAR-100: Krizhevsky 2009",
         "Apache-2.0",
+    )
+    return replace(
+        recipe,
+        training=TrainingConfig(
+            epochs=75, batch_size=256, learning_rate=1e-3, weight_decay=1e-4, distillation=0.01
+        ),
+        predictor=PredictorConfig(samples=2000, calibration_images=256),
     )
 
 
@@ -124,4 +143,4 @@ def rooms() -> Recipe:
 
 def recipes() -> dict[str, Callable[[], Recipe]]:
     """Every recipe by name."""
-    return {f.__name__: f for f in (caltech100, cifar100, rooms)}
+    return {f.__name__: f for f in (caltech100, cifar100, rooms, celeba, nyud, pascal)}

@@ -53,6 +53,8 @@ class SlimmableConv2d(Slimmable):
         dilation: dilation.
         per_group: input channels of one convolution group; None for a dense convolution.
         bias: whether to add a bias.
+        same: whether to pad as TensorFlow does ("SAME"), which puts the odd row and column of a
+            strided convolution's padding below and to the right.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class SlimmableConv2d(Slimmable):
         dilation: int = 1,
         per_group: int | None = None,
         bias: bool = False,
+        same: bool = False,
     ) -> None:
         super().__init__(full, inputs, outputs)
-        self.kernel, self.stride, self.dilation = kernel, stride, dilation
+        self.kernel, self.stride, self.dilation, self.same = kernel, stride, dilation, same
         self.per_group = per_group
         c_in, c_out = width(inputs, full), width(outputs, full)
         if per_group is not None and (c_in % per_group or c_out % (c_in // per_group)):
@@ -87,6 +90,8 @@ class SlimmableConv2d(Slimmable):
         weight = self.sliced("weight", architecture)
         bias = None if self.bias is None else self.sliced("bias", architecture)
         padding = self.dilation * (self.kernel // 2)
+        if self.same and self.stride > 1:
+            x_NCHW, padding = self._padded(x_NCHW), 0
         groups = x_NCHW.shape[1] // weight.shape[1]
         if groups > 1 and self.stride > 1 and x_NCHW.device.type == "cpu":
             # oneDNN has no fast bfloat16 backward pass for a strided depthwise convolution.
@@ -96,6 +101,14 @@ class SlimmableConv2d(Slimmable):
                 )
             return y.to(x_NCHW.dtype)
         return F.conv2d(x_NCHW, weight, bias, self.stride, padding, self.dilation, groups)
+
+    def _padded(self, x_NCHW: Tensor) -> Tensor:
+        pads: list[int] = []
+        for size in (x_NCHW.shape[3], x_NCHW.shape[2]):
+            last = (-(-size // self.stride) - 1) * self.stride
+            total = max(last + self.dilation * (self.kernel - 1) + 1 - size, 0)
+            pads += [total // 2, total - total // 2]
+        return F.pad(x_NCHW, pads)
 
 
 class SlimmableBatchNorm2d(Slimmable):
@@ -173,9 +186,12 @@ class ConvBatchNorm(nn.Module):
         dilation: int = 1,
         per_group: int | None = None,
         activation: nn.Module | None = None,
+        same: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = SlimmableConv2d(full, inputs, outputs, kernel, stride, dilation, per_group)
+        self.conv = SlimmableConv2d(
+            full, inputs, outputs, kernel, stride, dilation, per_group, same=same
+        )
         self.norm = SlimmableBatchNorm2d(full, outputs)
         self.activation = activation
 

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from training import checkpoint
 from training.data.source import Source, shuffled
 from training.evaluate import normalise
+from training.pretrained import start_pretrained
 from training.recipe import Recipe
 from training.sandwich import StepLosses, accumulate_gradients, sandwich
 from training.supernet import SuperNet, channels_last, search_space
@@ -116,6 +117,8 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
         first = state["epoch"]
+    else:
+        start_pretrained(network.encoder, recipe.network.encoder)
     for epoch in range(first, config.epochs):
         rng = np.random.default_rng([recipe.seed, epoch])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))

@@ -1,6 +1,7 @@
 """Quality of predictions, accumulated over a whole set."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -10,8 +11,14 @@ from torch import Tensor
 from model_store.manifest import Metric, TaskKind
 from training.tasks import IGNORE
 
-THRESHOLDS = 50
-"""Probability thresholds that edges and saliency are swept over."""
+BINS = 100
+"""Bins that probabilities are counted in: a hundredth each."""
+
+EDGE_THRESHOLDS = range(0, BINS, 2)
+"""Thresholds that edges are swept over, in hundredths."""
+
+SALIENCY_THRESHOLDS = range(20, 91, 5)
+"""Thresholds 0.2 to 0.9 that saliency is swept over, in hundredths."""
 
 
 class Meter(Protocol):
@@ -37,14 +44,19 @@ def metric_of(kind: TaskKind) -> Metric:
 
 
 def meter_of(kind: TaskKind, outputs: int) -> Meter:
-    """A fresh meter for a kind of task."""
-    makers: dict[TaskKind, Callable[[], Meter]] = {
-        "classification": Top1,
-        "segmentation": lambda: MeanIoU(outputs),
-        "depth": AbsoluteRelative,
-        "normals": MeanAngle,
-        "edges": lambda: BestThreshold(f1=True),
-        "saliency": lambda: BestThreshold(f1=False),
+    """A fresh meter of the metric by which a kind of task is judged."""
+    return meters_of(kind, outputs)[metric_of(kind).name]
+
+
+def meters_of(kind: TaskKind, outputs: int) -> dict[str, Meter]:
+    """Fresh meters of every metric that is reported for a kind of task, by the metric's name."""
+    makers: dict[TaskKind, Callable[[], dict[str, Meter]]] = {
+        "classification": lambda: {"top1": Top1()},
+        "segmentation": lambda: {"miou": MeanIoU(outputs)},
+        "depth": lambda: {"abs_rel": AbsoluteRelative(), "rmse": DepthRmse()},
+        "normals": lambda: {"mean_angle": MeanAngle(), "rmse_angle": AngleRmse()},
+        "edges": lambda: {"f1": BestThreshold(EDGE_THRESHOLDS, f1=True)},
+        "saliency": lambda: {"iou": BestThreshold(SALIENCY_THRESHOLDS, f1=False)},
     }
     return makers[kind]()
 
@@ -117,35 +129,77 @@ class AbsoluteRelative(_Mean):
         self.add((prediction[:, 0][valid] - target[valid]).abs() / target[valid])
 
 
+class DepthRmse(_Mean):
+    """Root of the mean squared error over the valid pixels of the whole set, in metres.
+
+    Over all pixels at once, and not the mean of each image's: that is a smaller number.
+    """
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Depths [N, 1, H, W] and [N, H, W] in metres, 0 where absent."""
+        valid = target > 0
+        self.add((prediction[:, 0][valid] - target[valid]) ** 2)
+
+    def value(self) -> float:
+        """In metres."""
+        return math.sqrt(super().value())
+
+
+def _angles(prediction: Tensor, target: Tensor) -> Tensor:
+    """Degrees between normals [N, 3, H, W] where there is a target; of shape [valid pixels]."""
+    valid = target.abs().sum(dim=1) > 0
+    cosine = F.cosine_similarity(prediction, target, dim=1)[valid]
+    return torch.rad2deg(torch.acos(cosine.clamp(-1.0, 1.0)))
+
+
 class MeanAngle(_Mean):
     """Mean angle in degrees between predicted and true normals over the valid pixels."""
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Normals [N, 3, H, W]; zero targets are absent."""
-        valid = target.abs().sum(dim=1) > 0
-        cosine = F.cosine_similarity(prediction, target, dim=1)[valid]
-        self.add(torch.rad2deg(torch.acos(cosine.clamp(-1.0, 1.0))))
+        self.add(_angles(prediction, target))
+
+
+class AngleRmse(_Mean):
+    """Root of the mean squared angle in degrees over the valid pixels of the whole set.
+
+    A widely copied meter reports the mean angle by this name; this is the root mean square.
+    """
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Normals [N, 3, H, W]; zero targets are absent."""
+        self.add(_angles(prediction, target) ** 2)
+
+    def value(self) -> float:
+        """In degrees."""
+        return math.sqrt(super().value())
 
 
 class BestThreshold:
-    """Pixel-wise F1 (edges) or IoU (saliency) at the best threshold for the whole set."""
+    """Pixel-wise F1 (edges) or IoU (saliency) at the best threshold for the whole set.
 
-    def __init__(self, f1: bool) -> None:
-        self.f1 = f1
-        self.positive = torch.zeros(THRESHOLDS, dtype=torch.int64)
-        self.negative = torch.zeros(THRESHOLDS, dtype=torch.int64)
+    Args:
+        thresholds: in hundredths, ascending; a pixel is positive at or above one.
+        f1: whether F1 is measured, and not IoU.
+    """
+
+    def __init__(self, thresholds: Sequence[int], f1: bool) -> None:
+        self.thresholds, self.f1 = list(thresholds), f1
+        self.positive = torch.zeros(BINS, dtype=torch.int64)
+        self.negative = torch.zeros(BINS, dtype=torch.int64)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Probabilities [N, 1, H, W] and targets [N, H, W] in {0, 1}."""
-        bins = (prediction[:, 0] * THRESHOLDS).long().clamp(0, THRESHOLDS - 1)
-        positive = target > 0
-        self.positive += torch.bincount(bins[positive], minlength=THRESHOLDS).cpu()
-        self.negative += torch.bincount(bins[~positive], minlength=THRESHOLDS).cpu()
+        """Probabilities [N, 1, H, W] and targets [N, H, W] in {0, 1}, IGNORE where absent."""
+        bins = (prediction[:, 0] * BINS).long().clamp(0, BINS - 1)
+        valid = target != IGNORE
+        positive = valid & (target > 0)
+        self.positive += torch.bincount(bins[positive], minlength=BINS).cpu()
+        self.negative += torch.bincount(bins[valid & ~positive], minlength=BINS).cpu()
 
     def value(self) -> float:
         """In [0, 1]."""
-        hit = self.positive.flip(0).cumsum(0).double()
-        false = self.negative.flip(0).cumsum(0).double()
+        hit = self.positive.flip(0).cumsum(0).flip(0)[self.thresholds].double()
+        false = self.negative.flip(0).cumsum(0).flip(0)[self.thresholds].double()
         missed = self.positive.sum() - hit
         errors = (false + missed) / (2.0 if self.f1 else 1.0)
         return float((hit / (hit + errors).clamp(min=1.0)).max())

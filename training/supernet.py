@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from model_store.subnet.cost import CostModel, CostTerm
 from model_store.subnet.slicing import Dims
 from model_store.subnet.space import Architecture, Group, SearchSpace
-from training.backbones import Backbone, MobileNetV2, ResNet9
-from training.heads import DeepLabV3Head, LinearHead
+from training.backbones.build import deepest_group, encoder_groups, encoder_of
+from training.heads import DeepLabV3Head, LinearHead, PlainDeepLabV3Head
 from training.layers import Slimmable, SlimmableBatchNorm2d, SlimmableConv2d
-from training.recipe import DeepLabV3Config, NetworkConfig, ResNet9Config
+from training.recipe import DeepLabV3Config, NetworkConfig
+from training.tasks import Task
 
 
 class Outputs(NamedTuple):
@@ -36,29 +37,30 @@ class SuperNet(nn.Module):
     def __init__(self, config: NetworkConfig, space: SearchSpace) -> None:
         super().__init__()
         self.config, self.space = config, space
-        full = space.full_channels
-        self.encoder: Backbone
-        if isinstance(config.encoder, ResNet9Config):
-            self.encoder = ResNet9(full)
-        else:
-            self.encoder = MobileNetV2(full, config.encoder.output_stride)
-        self.decoders = nn.ModuleDict()
-        for task in config.tasks:
-            group = space.groups[space.decoders[task.name]].name
-            if isinstance(config.decoder, DeepLabV3Config):
-                stride = config.output_stride
-                self.decoders[task.name] = DeepLabV3Head(
-                    full,
-                    self.encoder.outputs,
-                    self.encoder.low_level,
-                    group,
-                    task.outputs,
-                    config.decoder.rates,
-                    scale=stride // 4,
-                    pooled=(config.height // stride, config.width // stride),
-                )
-            else:
-                self.decoders[task.name] = LinearHead(full, group, task.outputs)
+        self.encoder = encoder_of(config.encoder, space.full_channels)
+        self.decoders = nn.ModuleDict({task.name: self._head(task) for task in config.tasks})
+
+    def _head(self, task: Task) -> nn.Module:
+        config, full, encoder = self.config, self.space.full_channels, self.encoder
+        group = self.space.groups[self.space.decoders[task.name]].name
+        if task.kind == "classification":
+            return LinearHead(full, group, task.outputs)
+        if config.decoder is None:
+            raise ValueError(f"task {task.name!r} of kind {task.kind!r} needs a dense decoder")
+        rates, stride = config.decoder.rates, encoder.output_stride
+        pooled = (config.height // stride, config.width // stride)
+        if isinstance(config.decoder, DeepLabV3Config):
+            return DeepLabV3Head(
+                full,
+                encoder.outputs,
+                encoder.low_level,
+                group,
+                task.outputs,
+                rates,
+                scale=stride // encoder.low_level_stride,
+                pooled=pooled,
+            )
+        return PlainDeepLabV3Head(full, encoder.outputs, group, task.outputs, rates, pooled)
 
     def forward(self, x_NCHW: Tensor, architecture: Architecture) -> Outputs:
         """Runs the sub-network of this architecture.
@@ -103,20 +105,17 @@ class SuperNet(nn.Module):
 def search_space(config: NetworkConfig) -> SearchSpace:
     """The groups and width choices of a network (design Sec. 3)."""
     ratios, divisor = config.ratios, config.divisor
-    if isinstance(config.encoder, ResNet9Config):
-        encoder, deepest = ResNet9.groups(config.encoder.width, ratios, divisor), ResNet9.outputs
-    else:
-        encoder, deepest = MobileNetV2.groups(ratios, divisor), MobileNetV2.outputs
-    if config.decoder is None:
-        # A linear head has no width of its own: it reads a prefix of the deepest features.
-        (last,) = (g for g in encoder if (g.name,) == deepest)
-        width, within = last.full, last.name
-    else:
-        width, within = config.decoder.channels, None
-    decoders = tuple(
-        Group.of(f"decoder.{t.name}", width, ratios, divisor, task=t.name, within=within)
-        for t in config.tasks
-    )
+    encoder = encoder_groups(config.encoder, ratios, divisor)
+    deepest = next(g for g in encoder if g.name == deepest_group(config.encoder))
+
+    def decoder(task: Task) -> Group:
+        name = f"decoder.{task.name}"
+        if task.kind == "classification" or config.decoder is None:
+            # A linear head has no width of its own: it reads a prefix of the deepest features.
+            return Group.of(name, deepest.full, ratios, divisor, task.name, deepest.name)
+        return Group.of(name, config.decoder.channels, ratios, divisor, task.name)
+
+    decoders = tuple(decoder(task) for task in config.tasks)
     return SearchSpace(encoder + decoders)
 
 

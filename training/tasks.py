@@ -27,6 +27,11 @@ class Task:
     palette: tuple[tuple[int, int, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class MetricDepth(Task):
+    """Depth whose loss is in metres, as published for NYUD-v2, and not of the logarithm."""
+
+
 def activate(task: Task, raw: Tensor) -> Tensor:
     """Raw outputs to predictions, as the published graph gives them.
 
@@ -52,12 +57,14 @@ def task_loss(task: Task, raw: Tensor, target: Tensor) -> Tensor | None:
         raw: the decoder's raw outputs, [N, classes] or [N, outputs, h, w] at any resolution.
         target: labels [N] or [N, H, W] (int64, IGNORE where absent), depth [N, H, W] in metres
             (0 where absent), normals [N, 3, H, W] (zero where absent), edges or saliency
-            [N, H, W] in {0, 1}.
+            [N, H, W] in {0, 1} (IGNORE where absent).
 
     Returns:
         classification and segmentation: cross-entropy; depth: L1 of the logarithm, which bounds
-        the relative error; normals: L1 of the unit prediction; edges: binary cross-entropy with
-        positive weight 0.95; saliency: binary cross-entropy balanced by the batch.
+        the relative error, or for :class:`MetricDepth` L1 in metres; normals: L1 of the unit
+        prediction; edges: binary cross-entropy with positive weight 0.95; saliency: binary
+        cross-entropy balanced by the batch. Each is a mean over the pixels (classification: the
+        images) that have ground truth, so that what is absent contributes nothing.
     """
     raw = raw.float()
     if raw.ndim == 4:
@@ -71,18 +78,26 @@ def task_loss(task: Task, raw: Tensor, target: Tensor) -> Tensor | None:
         valid = target > 0
         if not valid.any():
             return None
-        log_target = torch.where(valid, target, 1.0).log()
-        return ((raw[:, 0] - log_target).abs() * valid).sum() / valid.sum()
+        present = torch.where(valid, target, 1.0)
+        if isinstance(task, MetricDepth):
+            error = raw[:, 0].exp() - present
+        else:
+            error = raw[:, 0] - present.log()
+        return (error.abs() * valid).sum() / valid.sum()
     if task.kind == "normals":
         valid = target.abs().sum(dim=1, keepdim=True) > 0
         if not valid.any():
             return None
         difference = (F.normalize(raw, dim=1) - target).abs() * valid
         return difference.sum() / (3 * valid.sum())
-    positive = target.float()
-    share = 0.95 if task.kind == "edges" else 1.0 - positive.mean()
-    weight = torch.where(positive > 0, share, 1.0 - share)
-    return F.binary_cross_entropy_with_logits(raw[:, 0], positive, weight=weight)
+    valid = target != IGNORE
+    if not valid.any():
+        return None
+    positive = (valid & (target > 0)).float()
+    share = 0.95 if task.kind == "edges" else 1.0 - positive.sum() / valid.sum()
+    weight = torch.where(positive > 0, share, 1.0 - share) * valid
+    loss = F.binary_cross_entropy_with_logits(raw[:, 0], positive, weight, reduction="sum")
+    return loss / valid.sum()
 
 
 def multi_task_loss(
@@ -93,10 +108,13 @@ def multi_task_loss(
     """The collective loss L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
 
     Returns:
-        The weighted sum, and the unweighted losses by task.
+        The weighted sum, and the unweighted losses by task. Where no task has ground truth the
+        sum is a zero that can still be differentiated.
     """
     losses = {t.name: task_loss(t, raw[t.name], targets[t.name]) for t in tasks}
     found = {name: loss for name, loss in losses.items() if loss is not None}
     weights = {t.name: t.weight for t in tasks}
+    if not found:
+        return torch.stack([r.flatten()[:0].sum() for r in raw.values()]).sum(), found
     total = torch.stack([weights[name] * loss for name, loss in found.items()]).sum()
     return total, found

@@ -93,6 +93,24 @@ def test_a_grouped_convolution_drops_whole_groups(groups: int) -> None:
     torch.testing.assert_close(layer(x_NCHW, widths), plain(x_NCHW))
 
 
+@pytest.mark.parametrize(("size", "kernel", "before"), [(8, 3, 0), (9, 3, 1), (8, 5, 1), (9, 5, 2)])
+def test_same_padding_puts_what_is_odd_below_and_to_the_right(
+    size: int, kernel: int, before: int
+) -> None:
+    """ceil(8 / 2) = 4 outputs at stride 2 need k - 2 more rows; ceil(9 / 2) = 5 need k - 1."""
+    full = {"a": 1, "b": 1}
+    layer = SlimmableConv2d(full, ("a",), ("b",), kernel, stride=2, same=True)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[0, 0, 0, 0] = 1.0
+    x = torch.arange(1.0, size * size + 1).view(1, 1, size, size)
+    y = layer(x, Architecture(("a", "b"), (1, 1)))
+    assert y.shape[2:] == (-(-size // 2),) * 2
+    # The kernel's first weight reads the padding first, then every second row and column.
+    expected = torch.nn.functional.pad(x, (before, 0, before, 0))[:, :, ::2, ::2]
+    assert torch.equal(y, expected[:, :, : y.shape[2], : y.shape[3]])
+
+
 def test_channels_that_cannot_form_groups_are_refused() -> None:
     with pytest.raises(ValueError, match="12 -> 16 channels cannot form groups of 5"):
         SlimmableConv2d(FULL, ("a",), ("b",), per_group=5)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_store.manifest import TaskKind
-from training.metrics import Meter, meter_of, metric_of, to_target_size
+from training.metrics import Meter, meter_of, meters_of, metric_of, to_target_size
 
 N, H, W = 6, 5, 7
 
@@ -21,11 +21,18 @@ def measured(meter: Meter, prediction: Tensor, target: Tensor, sizes: tuple[int,
     return meter.value()
 
 
-def uneven(kind: TaskKind, outputs: int, prediction: NDArray[np.float64], target: Tensor) -> float:
+def uneven(
+    kind: TaskKind,
+    outputs: int,
+    prediction: NDArray[np.float64],
+    target: Tensor,
+    metric: str | None = None,
+) -> float:
     """The value of a meter, which must not depend on the batches."""
     tensor = torch.from_numpy(prediction).float()
+    name = metric or metric_of(kind).name
     values = [
-        measured(meter_of(kind, outputs), tensor, target, sizes)
+        measured(meters_of(kind, outputs)[name], tensor, target, sizes)
         for sizes in ((N,), (1,) * N, (1, 5), (4, 2))
     ]
     assert values == pytest.approx([values[0]] * len(values), rel=1e-6)
@@ -83,6 +90,25 @@ def test_relative_depth_error_is_the_mean_over_all_valid_pixels() -> None:
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+def test_depth_rmse_is_over_the_pixels_of_the_whole_set() -> None:
+    """Errors of 1 m in 3 pixels of one image and of 3 m in the one valid pixel of another."""
+    target, prediction = np.full((N, 1, 4), 2.0), np.full((N, 1, 1, 4), 2.0)
+    target[1:] = 0.0
+    prediction[0, 0, 0, :3] = 3.0
+    target[1, 0, 0], prediction[1, 0, 0, 0] = 2.0, 5.0
+    found = uneven("depth", 1, prediction, torch.from_numpy(target).float(), "rmse")
+    assert found == pytest.approx(np.sqrt((3 * 1.0 + 0.0 + 9.0) / 5))
+
+
+def test_the_rmse_of_normals_is_no_mean() -> None:
+    """Right angles and no error, half of the pixels each: the mean is 45, the RMS 63.6 degrees."""
+    target, prediction = np.zeros((N, 3, 1, 2)), np.zeros((N, 3, 1, 2))
+    target[:, 2] = prediction[:, 2, :, 0] = prediction[:, 0, :, 1] = 1.0
+    tensor = torch.from_numpy(target).float()
+    assert uneven("normals", 3, prediction, tensor) == pytest.approx(45.0)
+    assert uneven("normals", 3, prediction, tensor, "rmse_angle") == pytest.approx(90 / np.sqrt(2))
+
+
 def test_the_angle_between_normals_is_the_mean_over_all_valid_pixels() -> None:
     rng = np.random.default_rng(3)
     target, prediction = rng.normal(size=(2, N, 3, H, W))
@@ -110,7 +136,8 @@ def test_the_best_threshold_is_one_for_the_whole_set(kind: TaskKind) -> None:
     target = rng.random((N, H, W)) < probability[:, 0] ** 2
     probability[3] /= 2  # an image that alone would choose another threshold
     scores = []
-    for threshold in np.arange(50) / 50:
+    sweep = np.arange(50) / 50 if kind == "edges" else np.arange(20, 91, 5) / 100
+    for threshold in sweep:
         positive = probability[:, 0] >= threshold
         hit = np.sum(positive & target)
         if kind == "edges":
@@ -134,11 +161,29 @@ def test_a_perfect_map_scores_1_and_an_empty_truth_0(kind: TaskKind) -> None:
     assert empty.value() == 0.0
 
 
+@pytest.mark.parametrize("kind", ["edges", "saliency"])
+def test_absent_maps_do_not_count(kind: TaskKind) -> None:
+    meter, alone = meter_of(kind, 1), meter_of(kind, 1)
+    target = torch.tensor([[[1, 0, 1, 0]], [[255, 255, 255, 255]]])
+    prediction = torch.tensor([[[[0.9, 0.8, 0.1, 0.2]]], [[[0.9, 0.9, 0.0, 0.0]]]])
+    meter.update(prediction, target)
+    alone.update(prediction[:1], target[:1])
+    assert meter.value() == alone.value() == pytest.approx(0.5 if kind == "saliency" else 2 / 3)
+
+
+def test_saliency_is_swept_from_a_fifth_to_nine_tenths() -> None:
+    """A map that is right at the threshold 0.1 alone is not right."""
+    meter = meter_of("saliency", 1)
+    meter.update(torch.tensor([[[[0.15, 0.05]]]]), torch.tensor([[[1, 0]]]))
+    assert meter.value() == 0.0
+
+
 def test_every_kind_has_a_meter_and_a_direction() -> None:
     lower_is_better = {k for k in get_args(TaskKind) if not metric_of(k).higher_is_better}
     assert lower_is_better == {"depth", "normals"}
     for kind in get_args(TaskKind):
-        assert meter_of(kind, 3).value() == 0.0
+        assert metric_of(kind).name in meters_of(kind, 3)
+        assert {meter.value() for meter in meters_of(kind, 3).values()} == {0.0}
 
 
 def test_predictions_are_enlarged_to_the_targets() -> None:

@@ -81,7 +81,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     """
     network, space = network.double(), network.space
     architectures = [space.largest(), some(network, 0), some(network, 1), space.smallest()]
-    x_NCHW, targets = batch_of(network)
+    x_NCHW, targets, _ = batch_of(network)
     parameters = dict(network.named_parameters())
     expected = {name: torch.zeros_like(p) for name, p in parameters.items()}
     teacher = torch.empty(0)
@@ -105,7 +105,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
 def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:
     architectures = [network.space.largest(), network.space.smallest()]
     once = step(network, architectures, KD)
-    accumulate_gradients(network, *batch_of(network), architectures, KD)
+    accumulate_gradients(network, *batch_of(network)[:2], architectures, KD)
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(parameter.grad, 2 * once[name])
 
@@ -131,7 +131,7 @@ def test_distillation_does_not_reach_the_features_it_teaches(network: SuperNet) 
 
 
 def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet) -> None:
-    x_NCHW, targets = batch_of(network)
+    x_NCHW, targets, _ = batch_of(network)
     nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
     losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
     assert np.isfinite(losses.largest)
@@ -142,7 +142,7 @@ def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet)
 def test_the_losses_are_reported(network: SuperNet) -> None:
     largest, smallest = network.space.largest(), network.space.smallest()
     batch = batch_of(network)
-    found = accumulate_gradients(network, *batch, [largest, smallest], KD)
+    found = accumulate_gradients(network, *batch[:2], [largest, smallest], KD)
     both = {}
     for architecture in (largest, smallest):
         with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
@@ -158,6 +158,6 @@ def test_the_losses_are_reported(network: SuperNet) -> None:
 def test_a_network_taught_by_itself_has_nothing_to_learn() -> None:
     network = network_of(dense())
     largest = network.space.largest()
-    losses = accumulate_gradients(network, *batch_of(network), [largest, largest], 1.0)
+    losses = accumulate_gradients(network, *batch_of(network)[:2], [largest, largest], 1.0)
     assert losses.distillation == pytest.approx(0.0, abs=1e-6)
     assert losses.largest == pytest.approx(losses.smallest, rel=1e-3)

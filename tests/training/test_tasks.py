@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.tasks import IGNORE, Task, activate, multi_task_loss, task_loss
+from training.tasks import IGNORE, MetricDepth, Task, activate, multi_task_loss, task_loss
 
 LABELS = Task("animals", "classification", 2)
 SEMSEG = Task("semseg", "segmentation", 2)
@@ -54,6 +54,13 @@ def test_depth_is_the_absolute_error_of_the_logarithm_over_the_valid_pixels() ->
     assert value(task_loss(DEPTH, raw, target)) == pytest.approx((1 + 2) / 2)
 
 
+def test_metric_depth_is_the_absolute_error_in_metres() -> None:
+    raw = plane(math.log(2.0), math.log(5.0), 9.0).unsqueeze(1)
+    target = plane(3.0, 3.0, 0.0)
+    task = MetricDepth("depth", "depth", 1)
+    assert value(task_loss(task, raw, target)) == pytest.approx((1 + 2) / 2)
+
+
 def test_normals_are_compared_as_unit_vectors_over_the_valid_pixels() -> None:
     raw = torch.tensor([[0.0, 0.0, 2.0], [3.0, 0.0, 0.0], [1.0, 1.0, 1.0]]).T.view(1, 3, 1, 3)
     target = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]).T.view(1, 3, 1, 3)
@@ -75,9 +82,28 @@ def test_saliency_balances_both_sides_of_the_batch() -> None:
     assert value(task_loss(SALIENCY, raw, target)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("task", [EDGES, SALIENCY])
+def test_absent_maps_contribute_nothing_to_the_batch(task: Task) -> None:
+    raw = torch.tensor([[0.5, -1.0, 2.0, 0.0], [3.0, 1.0, -1.0, 0.2]]).view(2, 1, 1, 4)
+    target = torch.tensor([[[1, 0, 0, 1]], [[IGNORE] * 4]])
+    whole, alone = task_loss(task, raw, target), task_loss(task, raw[:1], target[:1])
+    assert value(whole) == pytest.approx(value(alone))
+
+
+def test_a_batch_without_any_ground_truth_is_a_zero_that_moves_nothing() -> None:
+    raw = {"depth": torch.full((1, 1, 2, 2), math.inf, requires_grad=True)}
+    total, losses = multi_task_loss((DEPTH,), raw, {"depth": torch.zeros(1, 2, 2)})
+    total.backward()  # type: ignore[no-untyped-call]
+    assert (total.item(), losses) == (0.0, {})
+    assert raw["depth"].grad is not None
+    assert not raw["depth"].grad.any()
+
+
 @pytest.mark.parametrize(
     ("task", "raw", "target"),
     [
+        (EDGES, torch.zeros(1, 1, 2, 2), torch.full((1, 2, 2), IGNORE)),
+        (SALIENCY, torch.zeros(1, 1, 2, 2), torch.full((1, 2, 2), IGNORE)),
         (LABELS, torch.zeros(2, 2), torch.full((2,), IGNORE)),
         (SEMSEG, torch.zeros(1, 2, 2, 2), torch.full((1, 2, 2), IGNORE)),
         (DEPTH, torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 2)),

@@ -1,7 +1,7 @@
 """Small recipes, and small data of noise that networks can be trained and measured on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,15 +12,18 @@ from training.data.source import Batch
 from training.loop import build
 from training.recipe import (
     DeepLabV3Config,
+    EfficientNetLite0Config,
     MobileNetV2Config,
     NetworkConfig,
+    PlainDeepLabV3Config,
     PredictorConfig,
     Recipe,
     ResNet9Config,
+    ResNetConfig,
     TrainingConfig,
 )
 from training.supernet import SuperNet
-from training.tasks import IGNORE, Task
+from training.tasks import IGNORE, MetricDepth, Task
 
 SIDE = 32
 """Height and width of all images here."""
@@ -72,8 +75,34 @@ def dense() -> Recipe:
     )
 
 
-MAKERS: tuple[Callable[[], Recipe], ...] = (classifying, dense)
-"""Both kinds of networks."""
+def residual() -> Recipe:
+    """Dense and classification tasks at once, ResNet-18 and the published DeepLabv3 head."""
+    made = dense()
+    return replace(
+        made,
+        name="tiny-residual",
+        network=replace(
+            made.network,
+            encoder=ResNetConfig(depth=18),
+            decoder=PlainDeepLabV3Config(channels=16, rates=(1, 2)),
+            tasks=(
+                Task("semseg", "segmentation", 3),
+                Task("animals", "classification", len(ANIMALS)),
+                MetricDepth("depth", "depth", 1),
+            ),
+        ),
+    )
+
+
+def lite() -> Recipe:
+    """EfficientNet-Lite0 and DeepLabv3 heads."""
+    made = dense()
+    encoder = EfficientNetLite0Config(output_stride=16, imagenet=False)
+    return replace(made, name="tiny-lite", network=replace(made.network, encoder=encoder))
+
+
+MAKERS: tuple[Callable[[], Recipe], ...] = (classifying, dense, residual, lite)
+"""Every kind of network."""
 
 
 def _recipe(network: NetworkConfig) -> Recipe:

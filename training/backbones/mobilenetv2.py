@@ -1,50 +1,32 @@
 """MobileNetV2 without its final 1280-channel convolution."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from model_store.subnet.space import Architecture, Group
-from training.backbones.backbone import Backbone, Features
+from training.backbones.backbone import Backbone, Features, parameter_names
+from training.backbones.inverted_residual import (
+    InvertedResidual,
+    Stage,
+    blocks_of,
+    check_output_stride,
+    groups_of,
+)
 from training.layers import ConvBatchNorm
 
+STEM = 32
 
-class Block(NamedTuple):
-    """One inverted residual by the names of its groups."""
-
-    name: str
-    inputs: str
-    expanded: str
-    outputs: str
-    stride: int
-
-
-# (expansion, channels, blocks, stride): Sandler et al. 2018, Table 2
+# Sandler et al. 2018, Table 2
 STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    Stage(1, 16, 1, 1),
+    Stage(6, 24, 2, 2),
+    Stage(6, 32, 3, 2),
+    Stage(6, 64, 4, 2),
+    Stage(6, 96, 3, 1),
+    Stage(6, 160, 3, 2),
+    Stage(6, 320, 1, 1),
 )
-
-
-def _blocks(output_stride: int) -> Iterator[tuple[Block, int, int]]:
-    """Every block with its expanded and its output width."""
-    inputs, c_in, reached = "stem", 32, 2
-    for stage, (expansion, c_out, count, stage_stride) in enumerate(STAGES, start=1):
-        outputs = f"stage{stage}"
-        stride = stage_stride if reached * stage_stride <= output_stride else 1
-        reached *= stride
-        for i in range(count):
-            name = f"stage{stage}.{i}"
-            expanded = inputs if expansion == 1 else f"{name}.expanded"
-            block = Block(name, inputs, expanded, outputs, stride if i == 0 else 1)
-            yield block, c_in * expansion, c_out
-            inputs, c_in = outputs, c_out
 
 
 class MobileNetV2(Backbone):
@@ -57,27 +39,37 @@ class MobileNetV2(Backbone):
 
     outputs = ("stage7",)
     low_level = ("stage2",)
+    low_level_stride = 4
 
     @staticmethod
     def groups(ratios: Sequence[float], divisor: int) -> tuple[Group, ...]:
         """The encoder's groups, in the order in which an image passes them."""
-        widths = {"stem": 32}
-        for block, expanded, outputs in _blocks(output_stride=32):
-            widths.setdefault(block.expanded, expanded)
-            widths.setdefault(block.outputs, outputs)
-        return tuple(Group.of(name, full, ratios, divisor) for name, full in widths.items())
+        return groups_of(STAGES, STEM, ratios, divisor)
 
     def __init__(self, full: Mapping[str, int], output_stride: int = 16) -> None:
         super().__init__()
-        if output_stride not in (8, 16, 32):
-            raise ValueError(f"the output stride is 8, 16 or 32, found {output_stride}")
+        check_output_stride(output_stride)
+        self.output_stride = output_stride
         self.stem = ConvBatchNorm(full, (3,), ("stem",), 3, stride=2, activation=nn.ReLU6())
         self.blocks = nn.ModuleDict(
             {
                 block.name.replace(".", "_"): InvertedResidual(full, block)
-                for block, _, _ in _blocks(output_stride)
+                for block, _, _ in blocks_of(STAGES, output_stride, STEM)
             }
         )
+
+    def published_names(self) -> Mapping[str, str]:
+        """Torchvision's names: a block is features.K.conv, a list without names of its own."""
+        modules = {"stem.conv": "features.0.0", "stem.norm": "features.0.1"}
+        for position, (name, block) in enumerate(self.blocks.items(), start=1):
+            here, there = f"blocks.{name}", f"features.{position}.conv"
+            layers = ["depthwise"] if block.expand is None else ["expand", "depthwise"]
+            for index, layer in enumerate(layers):
+                modules[f"{here}.{layer}.conv"] = f"{there}.{index}.0"
+                modules[f"{here}.{layer}.norm"] = f"{there}.{index}.1"
+            modules[f"{here}.project.conv"] = f"{there}.{len(layers)}"
+            modules[f"{here}.project.norm"] = f"{there}.{len(layers) + 1}"
+        return parameter_names(modules)
 
     def forward(self, x_NCHW: Tensor, architecture: Architecture) -> Features:
         """Images [N, 3, H, W] to features at the output stride, and at stride 4."""
@@ -87,33 +79,3 @@ class MobileNetV2(Backbone):
             if name.startswith("stage2"):
                 low_level = x
         return Features(x, low_level)
-
-
-class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1, with a residual where the shapes allow it."""
-
-    def __init__(self, full: Mapping[str, int], block: Block) -> None:
-        super().__init__()
-        expanded = (block.expanded,)
-        self.expand = (
-            None
-            if block.expanded == block.inputs
-            else ConvBatchNorm(full, (block.inputs,), expanded, activation=nn.ReLU6())
-        )
-        self.depthwise = ConvBatchNorm(
-            full,
-            expanded,
-            expanded,
-            kernel=3,
-            stride=block.stride,
-            per_group=1,
-            activation=nn.ReLU6(),
-        )
-        self.project = ConvBatchNorm(full, expanded, (block.outputs,))
-        self.residual = block.inputs == block.outputs
-
-    def forward(self, x_NCHW: Tensor, architecture: Architecture) -> Tensor:
-        """Shape [N, C, H, W] in, [N, C', H / stride, W / stride] out."""
-        y: Tensor = x_NCHW if self.expand is None else self.expand(x_NCHW, architecture)
-        y = self.project(self.depthwise(y, architecture), architecture)
-        return x_NCHW + y if self.residual else y

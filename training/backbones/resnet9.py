@@ -18,6 +18,8 @@ class ResNet9(Backbone):
 
     outputs = ("layer3",)
     low_level = ("layer1",)
+    output_stride = 8
+    low_level_stride = 2
 
     @staticmethod
     def groups(width: int, ratios: Sequence[float], divisor: int) -> tuple[Group, ...]:

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.celeba import load_celeba
 from training.data.cifar import load_cifar100
 from training.data.dense import Rooms
+from training.data.nyud import load_nyud
+from training.data.own import load_own
+from training.data.pascal import load_pascal
 from training.data.rooms import load_split
 from training.data.source import Source, Subset, split
 from training.recipe import Recipe
@@ -42,22 +46,35 @@ def load(
     Raises:
         ValueError: the folder does not hold the recipe's data; the error names the file.
     """
-    train: Source
-    test: Source
-    if recipe.scenes:
-        workers = os.cpu_count() or 1
-        train = Rooms(load_split("train", recipe.scenes, recipe.seed, folder, workers, on_render))
-        test = Rooms(load_split("test", TEST_SCENES, recipe.seed, folder, workers, on_render))
-        labels: dict[str, tuple[str, ...]] = {}
-    else:
-        cifar = load_cifar100(folder, "train")
-        tasks = tuple(t.name for t in recipe.network.tasks)
-        if cifar.names != tasks:
-            raise ValueError(
-                f"{folder / 'meta'} names the tasks {', '.join(cifar.names)}; "
-                f"the recipe {recipe.name!r} is for {', '.join(tasks)}"
-            )
-        labels = dict(zip(cifar.names, cifar.labels, strict=True))
-        train, test = cifar, load_cifar100(folder, "test")
+    train, test, labels = _parts(recipe, folder, on_render)
     fitting, validation = split(train, VALIDATION_SHARE, recipe.seed)
     return DataSets(fitting, validation, test, labels)
+
+
+def _parts(
+    recipe: Recipe, folder: Path, on_render: Callable[[int, int], None] | None
+) -> tuple[Source, Source, dict[str, tuple[str, ...]]]:
+    """Training split, test split, and the class names that the data set gives."""
+    network = recipe.network
+    if recipe.scenes:
+        workers = os.cpu_count() or 1
+        train = load_split("train", recipe.scenes, recipe.seed, folder, workers, on_render)
+        test = load_split("test", TEST_SCENES, recipe.seed, folder, workers, on_render)
+        return Rooms(train), Rooms(test), {}
+    if recipe.layout == "nyud":
+        return load_nyud(folder, "train", network), load_nyud(folder, "val", network), {}
+    if recipe.layout == "pascal":
+        return load_pascal(folder, "train", network), load_pascal(folder, "val", network), {}
+    if recipe.layout == "celeba":
+        return load_celeba(folder, "train", network), load_celeba(folder, "test", network), {}
+    if recipe.layout == "own":
+        return load_own(folder, "train", network), load_own(folder, "test", network), {}
+    cifar = load_cifar100(folder, "train")
+    tasks = tuple(t.name for t in network.tasks)
+    if cifar.names != tasks:
+        raise ValueError(
+            f"{folder / 'meta'} names the tasks {', '.join(cifar.names)}; "
+            f"the recipe {recipe.name!r} is for {', '.join(tasks)}"
+        )
+    labels = dict(zip(cifar.names, cifar.labels, strict=True))
+    return cifar, load_cifar100(folder, "test"), labels

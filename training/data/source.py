@@ -15,10 +15,12 @@ class Batch(NamedTuple):
     """Float32 RGB in [0, 1]."""
     targets: dict[str, Tensor]
     """Ground truth by task, as :func:`training.tasks.task_loss` reads it."""
+    aspect_N: Tensor | None = None
+    """Width over height of each image before it was resized, float [N]; None if it was not."""
 
 
 class Source(Protocol):
-    """A data set that fits in memory or is mapped into it."""
+    """A data set: in memory, mapped into it, or decoded from files as it is asked for."""
 
     def __len__(self) -> int:
         """Number of images."""

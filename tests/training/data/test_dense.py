@@ -77,7 +77,7 @@ def angles_to_the_surface(
 
 
 def test_targets_have_the_shapes_and_ranges_that_the_losses_read(rooms: Rooms) -> None:
-    images_NCHW, targets = plain(rooms)
+    images_NCHW, targets, _ = plain(rooms)
     assert images_NCHW.shape == (COUNT, 3, SIZE, SIZE)
     assert 0.0 <= images_NCHW.min() < images_NCHW.max() <= 1.0
     plane = (COUNT, SIZE, SIZE)

@@ -1,0 +1,110 @@
+"""Data of a user's own, of which some targets are missing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.training.data.own_files import COUNT, write_own
+from training.data.load import load
+from training.data.own import load_own
+from training.own import own
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_own(tmp_path)
+    return tmp_path
+
+
+def test_every_kind_of_target_is_decoded(folder: Path) -> None:
+    """In name order without every tenth: 001, 002, 003 come first."""
+    targets = load_own(folder, "train", own(folder).network).batch(torch.arange(3)).targets
+    floor = targets["floor"]
+    assert floor.shape == (3, 32, 64)
+    assert (floor[0, :1] == 255).all()
+    assert [set(f[2:].unique().tolist()) for f in floor] == [{1}, {0}, {255}]
+    assert targets["light"].tolist() == [1, 0, 255]
+    assert [round(float(d.max()), 4) for d in targets["depth"]] == [0.0, 1.002, 1.003]
+    lengths = targets["normals"].norm(dim=1).amax(dim=(1, 2))
+    torch.testing.assert_close(lengths, torch.tensor([0.0, 1.0, 1.0]))
+    for task in ("edges", "objects"):
+        kinds = [set(t.unique().tolist()) for t in targets[task]]
+        assert kinds == [{0, 1}, {255}, {0, 1}]
+
+
+def test_photographs_are_upright(folder: Path) -> None:
+    """Stored on its side: EXIF orientation 6 says to turn it clockwise to see it."""
+    sideways = np.zeros((30, 20, 3), np.uint8)
+    sideways[:, :10] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(sideways).save(folder / "images" / "001.png", exif=exif)
+    pixels = load_own(folder, "train", own(folder).network).pixels(torch.tensor([0]))[0]
+    assert (pixels[:14] == 255).all()
+    assert (pixels[18:] == 0).all()
+
+
+def test_every_tenth_image_is_for_testing(folder: Path) -> None:
+    data = load(own(folder), folder)
+    assert (len(data.train) + len(data.validation), len(data.test)) == (COUNT - 2, 2)
+
+
+def test_a_list_says_which_images_are_for_testing(folder: Path) -> None:
+    (folder / "test.txt").write_text("003\n004.jpg\n005.png\n")
+    network = own(folder).network
+    assert len(load_own(folder, "train", network)) == COUNT - 3
+    images = [load_own(folder, "test", network).layout.image(i).name for i in range(3)]
+    assert images == ["003.png", "004.jpg", "005.png"]
+
+
+def test_augmented_batches_have_the_shapes_of_plain_ones(folder: Path) -> None:
+    source = load_own(folder, "train", own(folder).network)
+    batch = source.batch(torch.arange(6))
+    first = source.augment(batch, torch.Generator().manual_seed(1))
+    again = source.augment(batch, torch.Generator().manual_seed(1))
+    for name, target in batch.targets.items():
+        assert first.targets[name].shape == target.shape
+        assert first.targets[name].dtype == target.dtype
+        assert torch.equal(first.targets[name], again.targets[name])
+    assert 0.0 <= first.images_NCHW.min() <= first.images_NCHW.max() <= 1.0
+    assert not torch.equal(first.images_NCHW, batch.images_NCHW)
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"), [("images", "is no folder"), ("depth", "is no folder")]
+)
+def test_a_missing_folder_is_named(folder: Path, missing: str, message: str) -> None:
+    network = own(folder).network
+    (folder / missing).rename(folder / "elsewhere")
+    with pytest.raises(ValueError, match=message) as caught:
+        load_own(folder, "train", network)
+    assert str(folder / missing) in str(caught.value)
+
+
+def test_a_target_that_belongs_to_no_image_is_named(folder: Path) -> None:
+    (folder / "light" / "0007.txt").write_text("day")
+    with pytest.raises(ValueError, match=r"0007\.txt belongs to no image"):
+        load_own(folder, "train", own(folder).network)
+    (folder / "light" / "0007.txt").rename(folder / "light" / "007.csv")
+    with pytest.raises(ValueError, match=r"007\.csv: classification is read from \.txt"):
+        load_own(folder, "train", own(folder).network)
+
+
+def test_a_listed_image_that_is_none_is_named(folder: Path) -> None:
+    (folder / "test.txt").write_text("900\n")
+    with pytest.raises(ValueError, match=r"test\.txt names 900, which is no image"):
+        load_own(folder, "train", own(folder).network)
+
+
+def test_unknown_classes_are_refused(folder: Path) -> None:
+    source = load_own(folder, "train", own(folder).network)
+    (folder / "light" / "001.txt").write_text("night")
+    with pytest.raises(ValueError, match=r"001\.txt: one of day, electric light expected"):
+        source.batch(torch.tensor([0]))
+    (folder / "light" / "001.txt").write_text("day")
+    Image.fromarray(np.full((4, 4), 2, np.uint8)).save(folder / "floor" / "001.png")
+    with pytest.raises(ValueError, match=r"001\.png: the classes 0 to 1 and 255 expected, found 2"):
+        source.batch(torch.tensor([0]))
