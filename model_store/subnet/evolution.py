@@ -33,7 +33,11 @@ from model_store.subnet.problem import Choices, Problem
 from model_store.subnet.repair import shrink_to_fit
 
 POPULATION = 64
-GENERATIONS = 8
+GENERATIONS = 40
+"""The most generations."""
+
+PATIENCE = 12
+"""Generations without a better candidate after which the evolution ends."""
 
 _CROSSED = 0.5
 """Share of the children that have two parents."""
@@ -43,8 +47,8 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
     """Evolves a population within the budget.
 
     Local search comes before the evolution, on the best start with the paper's decoders and on the
-    best of two random populations, so that crossover has something to combine; and after it, if
-    that found better.
+    widest encoder carved down beside the widest, the middle and the narrowest decoders of the path,
+    so that crossover has something to combine; and after it, if that found better.
 
     Returns:
         The best candidate, [G], and how many candidates the predictor looked at.
@@ -52,19 +56,23 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
     paper = ecmt(problem, rng)
     evaluations = paper.evaluations
     elite = [paper.best_G]
-    for start_PG in (
-        np.concatenate([paper.best_G[None], paper.initial_PG]),
-        _random_population(problem, rng),
-        _random_population(problem, rng),
-    ):
-        best_G, looks = climb(problem, start_PG[problem.score(start_PG).argmax()])
+    start_PG = np.concatenate([paper.best_G[None], paper.initial_PG])
+    starts = [start_PG[problem.score(start_PG).argmax()]]
+    last = len(problem.path_SG) - 1
+    for step in sorted({0, last // 2, last}):
+        carved_G, looks = _carved(problem, problem.path_SG[step])
+        starts.append(carved_G)
+        evaluations += looks
+    for start_G in starts:
+        best_G, looks = climb(problem, start_G)
         elite.append(best_G)
-        evaluations += len(start_PG) + looks
+        evaluations += looks
 
-    population_PG = np.concatenate([np.stack(elite), paper.initial_PG])
+    population_PG = first_PG = np.concatenate([np.stack(elite), paper.initial_PG])
     scores_P = problem.score(population_PG)
     climbed = scores_P.max()
     hash_G = rng.integers(1 << 62, size=len(problem.top_G))
+    best, patience = climbed, PATIENCE
     for _ in range(GENERATIONS):
         children_PG = _children(problem, population_PG, scores_P, rng)
         population_PG, scores_P = _survivors(
@@ -74,6 +82,10 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
             hash_G,
         )
         evaluations += len(children_PG)
+        patience = patience - 1 if scores_P[0] <= best else PATIENCE
+        best = scores_P[0]
+        if not patience:
+            break
     best_G = population_PG[0]
     if scores_P[0] > climbed:
         best_G, looks = climb(problem, best_G)
@@ -82,18 +94,37 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
     # compared with the paper's one by one.
     if problem.score(best_G[None])[0] < problem.score(paper.best_G[None])[0]:
         best_G = paper.best_G
-    return best_G, evaluations + len(elite) + len(paper.initial_PG) + 2
+    return best_G, evaluations + len(start_PG) + len(first_PG) + 2
 
 
-def _random_population(problem: Problem, rng: np.random.Generator) -> Choices:
-    """The widest encoder and random ones, brought within the budget beside random decoders."""
-    size = (POPULATION - 1, len(problem.top_G))
-    random_PG = np.concatenate(
-        [problem.top_G[None], rng.integers(0, problem.top_G, size=size, endpoint=True)]
-    )
-    steps_P = rng.integers(0, len(problem.path_SG), size=POPULATION)
-    random_PG[:, problem.decoders] = problem.path_SG[steps_P][:, problem.decoders]
-    return problem.with_decoders(shrink_to_fit(problem, random_PG, rng))
+def _carved(problem: Problem, decoders_G: Choices) -> tuple[Choices, int]:
+    """The widest encoder, carved down beside these decoders until it fits the budget.
+
+    Each step narrows the group that costs the least score for the MACs that it saves, or gains the
+    most if one gains. What is left of the budget then widens the decoders.
+
+    Returns:
+        A candidate within the budget, [G], and how many candidates the predictor looked at.
+    """
+    encoder = problem.space.encoder
+    carved_G = problem.top_G.copy()
+    carved_G[problem.decoders] = decoders_G[problem.decoders]
+    macs, score = int(problem.macs(carved_G[None])[0]), float(problem.score(carved_G[None])[0])
+    evaluations = 1
+    while macs > problem.budget:
+        groups_P = encoder[carved_G[encoder] > 0]
+        narrower_PG = np.tile(carved_G, (len(groups_P), 1))
+        narrower_PG[np.arange(len(groups_P)), groups_P] -= 1
+        macs_P, scores_P = problem.macs(narrower_PG), problem.score(narrower_PG)
+        evaluations += len(groups_P)
+        gain_P = scores_P - score
+        # MACs beyond what is over the budget are not worth anything here. A group of which others
+        # read a prefix may save nothing at first.
+        saved_P = np.maximum(macs - np.maximum(macs_P, problem.budget), 1)
+        chosen = int(np.where(gain_P < 0, gain_P / saved_P, gain_P).argmax())
+        carved_G, macs, score = narrower_PG[chosen], int(macs_P[chosen]), float(scores_P[chosen])
+    found_G: Choices = problem.with_decoders(carved_G[None])[0]
+    return found_G, evaluations
 
 
 def _survivors(
