@@ -1,6 +1,5 @@
 """The data sets of a recipe: training and validation part, and the test split."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from training.data.cifar import load_cifar100
 from training.data.dense import Rooms
 from training.data.rooms import load_split
 from training.data.source import Source, Subset, split
+from training.machine import usable_cores
 from training.recipe import Recipe
 
 VALIDATION_SHARE = 0.1
@@ -45,7 +45,7 @@ def load(
     train: Source
     test: Source
     if recipe.scenes:
-        workers = os.cpu_count() or 1
+        workers = usable_cores()
         train = Rooms(load_split("train", recipe.scenes, recipe.seed, folder, workers, on_render))
         test = Rooms(load_split("test", TEST_SCENES, recipe.seed, folder, workers, on_render))
         labels: dict[str, tuple[str, ...]] = {}
