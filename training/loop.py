@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training import checkpoint
 from training.averages import Averages
@@ -64,17 +65,26 @@ def build(recipe: Recipe) -> SuperNet:
     return channels_last(network)
 
 
-def load_network(recipe: Recipe, path: Path) -> SuperNet:
-    """The SuperNet of a training checkpoint.
+def load_network(
+    recipe: Recipe,
+    path: Path,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+) -> SuperNet:
+    """The SuperNet of a training checkpoint, which the first rank reads, on each rank's device.
 
     Raises:
         ValueError: the checkpoint is unreadable or of another recipe.
     """
-    state = checkpoint.load(path)
-    check(recipe, "network", state, path)
+
+    def weights() -> dict[str, Tensor]:
+        state = checkpoint.load(path)
+        check(recipe, "network", state, path)
+        found: dict[str, Tensor] = state["network"]
+        return found
+
     network = build(recipe)
-    network.load_state_dict(state["network"])
-    return network
+    network.load_state_dict(ranks.from_first(weights))
+    return network.to(ranks.device)
 
 
 def train(

@@ -119,9 +119,12 @@ class Ranks:
         """Lets one rank of each machine through before the others, which find its files."""
         if self.count > 1 and self.local > 0:
             dist.barrier()
-        yield
-        if self.count > 1 and self.local == 0:
-            dist.barrier()
+        try:
+            yield
+        finally:
+            # After an error too, which the others will then meet themselves.
+            if self.count > 1 and self.local == 0:
+                dist.barrier()
 
 
 @contextmanager

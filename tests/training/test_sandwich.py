@@ -18,7 +18,6 @@ from training.supernet import SuperNet
 from training.tasks import multi_task_loss
 
 KD = 0.3
-SMOOTHING = 0.1
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def step(network: SuperNet, architectures: Sequence[Architecture], kd: float) ->
     network.zero_grad()
     batch = batch_of(network)
     x_NCHW = batch.images_NCHW.to(next(network.parameters()).dtype)
-    accumulate_gradients(network, x_NCHW, batch.targets, architectures, kd, SMOOTHING)
+    accumulate_gradients(network, x_NCHW, batch.targets, architectures, kd)
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
         for name, p in network.named_parameters()
@@ -89,7 +88,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     for index, architecture in enumerate(architectures):
         raw, z_NCHW = network(x_NCHW.double(), architecture)
         averaged = z_NCHW.mean(dim=1)
-        loss, _ = multi_task_loss(network.config.tasks, raw, targets, SMOOTHING)
+        loss, _ = multi_task_loss(network.config.tasks, raw, targets)
         if index == 0:
             teacher = averaged.detach()
         else:
@@ -106,7 +105,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
 def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:
     architectures = [network.space.largest(), network.space.smallest()]
     once = step(network, architectures, KD)
-    accumulate_gradients(network, *batch_of(network), architectures, KD, SMOOTHING)
+    accumulate_gradients(network, *batch_of(network), architectures, KD)
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(parameter.grad, 2 * once[name])
 
@@ -136,6 +135,7 @@ def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet)
     nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
     losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
     assert np.isfinite(losses.largest)
+    assert set(losses.tasks) == {"animals"}
     for name, parameter in network.named_parameters():
         assert (parameter.grad is None) == name.startswith("decoders.flowers."), name
 
@@ -153,6 +153,10 @@ def test_the_losses_are_reported(network: SuperNet) -> None:
         expected, _ = multi_task_loss(network.config.tasks, raw, batch.targets)
         assert value == pytest.approx(float(expected), rel=1e-3)
     means = [z.float().mean(dim=1) for _, z in both.values()]
+    by_task = multi_task_loss(network.config.tasks, both[largest].raw, batch.targets)[1]
+    assert set(found.tasks) == set(by_task)
+    for task, loss in by_task.items():
+        assert found.tasks[task] == pytest.approx(float(loss), rel=1e-3)
     assert found.distillation == pytest.approx(float(F.mse_loss(*means)), rel=1e-2)
 
 

@@ -1,5 +1,6 @@
 """Augmented training batches, made in the background, the same ones for any number of ranks."""
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,10 +10,17 @@ import numpy as np
 import torch
 
 from training.data.source import Batch, Source
+from training.machine import usable_cores
 
 PARTS = 16
 """Parts a batch is augmented in. Each has random numbers of its own, so that a rank makes those
 parts that its images lie in and no others."""
+
+
+def default_workers() -> int:
+    """Threads for one process: the cores, less one that trains, up to 8."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(max(usable_cores() // here - 1, 1), 8)
 
 
 @dataclass(frozen=True)
