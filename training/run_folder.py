@@ -20,8 +20,8 @@ class RunFolder:
     """Writes ``config.json``, ``environment.json``, ``metrics.jsonl`` and TensorBoard events.
 
     Nothing is written before the first step: until then the run may still be refused, as one of
-    another recipe. A resumed run takes up the metrics where its checkpoint was written: what an interrupted one
-    reported after that is dropped, since it will be reported again.
+    another recipe. A resumed run takes up the metrics where its checkpoint was written: what an
+    interrupted one reported after that is dropped, since it will be reported again.
 
     Args:
         folder: made if it is not there.
