@@ -123,7 +123,7 @@ def train(
     config = recipe.training
     if config.batch_size < ranks.count:
         raise ValueError(
-            f"a batch of {config.batch_size} cannot be spread over {ranks.count} ranks"
+            f"a batch of {config.batch_size} images cannot be spread over {ranks.count} ranks"
         )
     loader = Loader(
         data,
