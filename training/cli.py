@@ -1,33 +1,30 @@
 """``slimdial-train``: from a recipe and its data to a published model."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import safetensors.numpy
-import torch
 import typer
-from rich.console import Console
 
 from model_store.published import ModelStore, default_root
-from model_store.subnet.space import Architecture
 from training import checkpoint
 from training import predictor as predictors
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
 from training.data.load import DataSets, load
+from training.data.loader import default_workers
 from training.describe import describe as describe_recipe
-from training.evaluate import Quality, calibrated, evaluate
-from training.loop import EpochReport, StepReport, load_network
-from training.loop import train as train_supernet
+from training.engine import Engine
+from training.loop import load_network
+from training.measure import measurer
 from training.own import own
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
+from training.ranks import Ranks, started
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
-from training.supernet import SuperNet
+from training.run import run
 
 app = typer.Typer(
     help="Train a multi-task SuperNet once, and publish it for slimdial to cut networks from.",
@@ -57,32 +54,37 @@ def train(
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
     weights: WeightsOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that make batches; default: by the cores.")
+    ] = None,
+    checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Less memory for about a third more time."),
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Repeat a run to the bit, on GPUs too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a SuperNet. Interrupted, it goes on from its last epoch when called again."""
-    with errors():
+    """Train a SuperNet. Interrupted, it goes on from its last checkpoint when called again.
+
+    Under torchrun, the processes it starts train together.
+    """
+    with errors(), asked_to_stop() as stop, started() as ranks:
         config = _starting(_recipe(recipe, data), weights)
-        with progress() as show, asked_to_stop() as stop:
-            sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
-            history: list[dict[str, Any]] = []
-
-            def on_step(report: StepReport) -> None:
-                show(f"epoch {report.epoch + 1}", report.step + 1, report.steps)
-
-            def on_epoch(report: EpochReport, _: SuperNet) -> None:
-                history.append(asdict(report))
-                Console(stderr=True).print(
-                    f"epoch {report.epoch}/{report.epochs}  loss {report.largest:.3f} (largest) "
-                    f"{report.smallest:.3f} (smallest)  CI-KD {report.distillation:.4f}"
-                )
-
-            path = runs / config.name / "checkpoint.pt"
-            train_supernet(config, sets.train, path, on_step, on_epoch, stop)
-        show_result(
-            {"checkpoint": str(path), "epochs": history},
-            as_json,
-            f"trained: {path}\nnext: slimdial-train predictor {recipe} --data {data}",
-        )
+        engine = Engine(workers or default_workers(), checkpointing, deterministic)
+        sets = _load(config, data, ranks)
+        path = runs / config.name / "checkpoint.pt"
+        history = run(config, sets, path, engine, ranks, stop)
+        if ranks.first:
+            stopped = history[-1].epoch < config.training.epochs if history else stop()
+            show_result(
+                {"checkpoint": str(path), "epochs": [asdict(h) for h in history]},
+                as_json,
+                f"stopped: {path}\ncall the same command to go on"
+                if stopped
+                else f"trained: {path}\nnext: slimdial-train predictor {recipe} --data {data}",
+            )
 
 
 @app.command()
@@ -92,23 +94,29 @@ def predictor(
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Measure sub-networks on the validation split and fit the accuracy predictor to them."""
-    with errors():
+    """Measure sub-networks on the validation split and fit the accuracy predictor to them.
+
+    Under torchrun, the processes it starts share the measuring.
+    """
+    with errors(), started() as ranks:
         config = _recipe(recipe, data)
         folder = runs / config.name
-        network = load_network(config, folder / "checkpoint.pt")
-        digest = checkpoint.digest(folder / "checkpoint.pt")
-        with progress() as show:
-            sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
+        network = load_network(config, folder / "checkpoint.pt", ranks)
+        digest = ranks.from_first(lambda: checkpoint.digest(folder / "checkpoint.pt"))
+        sets = _load(config, data, ranks)
+        with progress(ranks.first) as show:
             samples = predictors.collect(
                 network.space,
                 config.predictor.samples,
                 config.seed,
                 folder / "samples.jsonl",
                 digest,
-                _measurer(config, network, sets),
+                measurer(config, network, sets.train, sets.validation),
                 lambda done, count: show("measuring sub-networks", done, count),
+                ranks,
             )
+        if not ranks.first:
+            return
         tasks = [t.name for t in config.network.tasks]
         tensors, quality = predictors.fit(
             network.space, tasks, samples, config.predictor, config.seed
@@ -217,22 +225,9 @@ def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
     return replace(recipe, network=network)
 
 
-def _measurer(
-    config: Recipe, network: SuperNet, sets: DataSets
-) -> Callable[[Architecture], Quality]:
-    """Calibrates a sub-network on training images and measures it on the validation split.
-
-    In bfloat16, as in training: what counts is how sub-networks compare, and there are many.
-    """
-    order = np.random.default_rng(config.seed).permutation(len(sets.train))
-    chosen = torch.from_numpy(order[: config.predictor.calibration_images])
-    images_NCHW = sets.train.batch(chosen).images_NCHW
-
-    def measure(architecture: Architecture) -> Quality:
-        with torch.autocast("cpu", torch.bfloat16):
-            return evaluate(calibrated(network, architecture, images_NCHW), sets.validation)
-
-    return measure
+def _load(config: Recipe, data: Path, ranks: Ranks) -> DataSets:
+    with ranks.one_a_machine_first(), progress(ranks.first) as show:
+        return load(config, data, lambda done, count: show("rendering scenes", done, count))
 
 
 def _fitted(folder: Path) -> tuple[dict[str, Any], predictors.PredictorQuality]:

@@ -20,22 +20,23 @@ from model_store.published import ModelError
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress(shown: bool = True) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on standard error, called with what is done, how much of it, and of how much.
 
-    A new description replaces the bar before it.
+    A new description replaces the bar before it. Only one of several processes should show one.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        shown: dict[str, TaskID] = {}
+    console = Console(stderr=True, quiet=not shown)
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
+        current: dict[str, TaskID] = {}
 
         def show(what: str, done: int, count: int) -> None:
-            if what not in shown:
-                for previous in shown.values():
+            if what not in current:
+                for previous in current.values():
                     bars.remove_task(previous)
-                shown.clear()
-                shown[what] = bars.add_task(what)
-            bars.update(shown[what], completed=done, total=count)
+                current.clear()
+                current[what] = bars.add_task(what)
+            bars.update(current[what], completed=done, total=count)
 
         yield show
 

@@ -22,21 +22,38 @@ class Quality:
     metrics: dict[str, float]
 
 
+def device_of(network: SuperNet) -> torch.device:
+    """Where a network's weights are."""
+    return next(network.parameters()).device
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The same batch on a device; from page-locked memory, copied while the device computes."""
+    return Batch(
+        batch.images_NCHW.to(device, non_blocking=True),
+        {t: target.to(device, non_blocking=True) for t, target in batch.targets.items()},
+    )
+
+
 def normalise(config: NetworkConfig, images_NCHW: Tensor) -> Tensor:
     """RGB in [0, 1] to the network's input, channels last in memory."""
-    mean = torch.tensor(config.mean).view(1, 3, 1, 1)
-    std = torch.tensor(config.std).view(1, 3, 1, 1)
+    mean = torch.tensor(config.mean, device=images_NCHW.device).view(1, 3, 1, 1)
+    std = torch.tensor(config.std, device=images_NCHW.device).view(1, 3, 1, 1)
     return ((images_NCHW - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def calibrated(
     supernet: SuperNet, architecture: Architecture, images_NCHW: Tensor, batch_size: int = 64
 ) -> SuperNet:
-    """A sub-network of its own with statistics on these images, RGB in [0, 1]."""
-    subnet = channels_last(supernet.extract(architecture)).eval()
+    """A sub-network of its own with statistics on these images, RGB in [0, 1].
+
+    It is where the SuperNet is; the images may be elsewhere.
+    """
+    device = device_of(supernet)
+    subnet = channels_last(supernet.extract(architecture)).to(device).eval()
     # Dealt evenly, as in model_store.calibration: other batches would have other statistics.
     batches = images_NCHW.tensor_split(-(-len(images_NCHW) // batch_size))
-    calibrate(subnet, (normalise(supernet.config, b) for b in batches))
+    calibrate(subnet, (normalise(supernet.config, b.to(device)) for b in batches))
     return subnet
 
 
@@ -49,7 +66,7 @@ def evaluate(subnet: SuperNet, batches: "list[Batch] | Source", batch_size: int 
     weight = dict.fromkeys(meters, 0)
     architecture = subnet.space.largest()
     each = batches if isinstance(batches, list) else in_order(batches, batch_size)
-    for batch in each:
+    for batch in (on_device(b, device_of(subnet)) for b in each):
         raw = subnet(normalise(subnet.config, batch.images_NCHW), architecture).raw
         for task in tasks:
             target = batch.targets[task.name]

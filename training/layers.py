@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from model_store.subnet.slicing import Dim, Dims, take, width
 from model_store.subnet.space import Architecture
+from training.batch_norm import synchronised_batch_norm
 
 
 class Slimmable(nn.Module):
@@ -96,9 +97,8 @@ class SlimmableConv2d(Slimmable):
         if groups > 1 and self.stride > 1 and x_NCHW.device.type == "cpu":
             # oneDNN has no fast bfloat16 backward pass for a strided depthwise convolution.
             with torch.autocast("cpu", enabled=False):
-                y = F.conv2d(
-                    x_NCHW.float(), weight, bias, self.stride, padding, self.dilation, groups
-                )
+                wide = x_NCHW.to(weight.dtype)
+                y = F.conv2d(wide, weight, bias, self.stride, padding, self.dilation, groups)
             return y.to(x_NCHW.dtype)
         return F.conv2d(x_NCHW, weight, bias, self.stride, padding, self.dilation, groups)
 
@@ -122,6 +122,8 @@ class SlimmableBatchNorm2d(Slimmable):
     running_mean: Tensor | None
     running_var: Tensor | None
     eps = 1e-5
+    synchronised = False
+    """Whether the batch is what all ranks hold of it, and not only this one."""
 
     def __init__(self, full: Mapping[str, int], channels: Dim) -> None:
         super().__init__(full, channels, channels)
@@ -140,6 +142,8 @@ class SlimmableBatchNorm2d(Slimmable):
     def forward(self, x_NCHW: Tensor, architecture: Architecture) -> Tensor:
         """Normalises with the calibrated statistics, or without any with the batch's own."""
         weight, bias = self.sliced("weight", architecture), self.sliced("bias", architecture)
+        if self.synchronised:
+            return synchronised_batch_norm(x_NCHW, weight, bias, self.eps)
         return F.batch_norm(
             x_NCHW,
             self.running_mean,

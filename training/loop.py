@@ -1,24 +1,33 @@
 """Training a SuperNet from a recipe, resumable to the same result."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.lr_scheduler import OneCycleLR
+from torch import Tensor
 
 from training import checkpoint
-from training.data.source import Source, shuffled
-from training.evaluate import normalise
+from training.averages import Averages
+from training.data.loader import Loader
+from training.data.source import Batch, Source
+from training.engine import Engine, determinism, prepared
+from training.evaluate import normalise, on_device
+from training.measure import validation_losses
 from training.pretrained import start_pretrained
+from training.ranks import Ranks
 from training.recipe import Recipe
 from training.sandwich import StepLosses, accumulate_gradients, sandwich
+from training.schedule import one_cycle
+from training.state import TrainingState, check
 from training.supernet import SuperNet, channels_last, search_space
 
-PARTS = ("seed", "network", "training")
-"""What of a recipe a resumed run must share with the run it continues."""
+BEST = "best.pt"
+"""The weights of the lowest validation loss, beside the checkpoint."""
+
+VALIDATED_EVERY = 5
+"""Epochs between validations; the last epoch is validated too."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,12 @@ class EpochReport:
     largest: float
     smallest: float
     distillation: float
+    tasks: dict[str, float]
+    """Of the SuperNet, by task."""
+    validation: dict[str, float] | None
+    """The calibrated SuperNet's on the validation split, by task, if it was validated."""
+    best: bool
+    """Whether its weighted sum is the lowest so far."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,7 @@ class StepReport:
     step: int
     steps: int
     losses: StepLosses
+    learning_rate: float
 
 
 def build(recipe: Recipe) -> SuperNet:
@@ -50,25 +66,26 @@ def build(recipe: Recipe) -> SuperNet:
     return channels_last(network)
 
 
-def load_network(recipe: Recipe, path: Path) -> SuperNet:
-    """The SuperNet of a training checkpoint.
+def load_network(
+    recipe: Recipe,
+    path: Path,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+) -> SuperNet:
+    """The SuperNet of a training checkpoint, which the first rank reads, on each rank's device.
 
     Raises:
         ValueError: the checkpoint is unreadable or of another recipe.
     """
-    state = checkpoint.load(path)
-    _check(recipe, "network", state, path)
+
+    def weights() -> dict[str, Tensor]:
+        state = checkpoint.load(path)
+        check(recipe, "network", state, path)
+        found: dict[str, Tensor] = state["network"]
+        return found
+
     network = build(recipe)
-    network.load_state_dict(state["network"])
-    return network
-
-
-def _check(recipe: Recipe, part: str, state: dict[str, Any], path: Path) -> None:
-    if state["config"][part] != repr(getattr(recipe, part)):
-        raise ValueError(
-            f"{path} was written with another {part} configuration than that of the recipe "
-            f"{recipe.name!r}; use the recipe it was written with, or start in an empty folder"
-        )
+    network.load_state_dict(ranks.from_first(weights))
+    return network.to(ranks.device)
 
 
 def train(
@@ -78,76 +95,109 @@ def train(
     on_step: Callable[[StepReport], None] = lambda _: None,
     on_epoch: Callable[[EpochReport, SuperNet], None] = lambda _, __: None,
     stop: Callable[[], bool] = lambda: False,
+    validation: Source | None = None,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    engine: Engine = Engine(),  # noqa: B008
 ) -> SuperNet:
     """Trains a SuperNet by ECMT's Algorithm 1, from the checkpoint at ``path`` if there is one.
 
-    Everything random in an epoch is drawn from (seed, epoch), so that a resumed run gives the
-    same losses as an uninterrupted one.
+    Everything random in a step is drawn from (seed, epoch, step), and batch norm and losses are
+    those of the whole batch: a resumed run gives the same losses as an uninterrupted one, and
+    any number of ranks the same as one, up to rounding.
 
     Args:
         recipe: the run.
-        data: training images.
-        path: the checkpoint, written after every epoch.
+        data: training images; the same on every rank.
+        path: the checkpoint, written by the first rank after every epoch and when stopped. The
+            weights of the lowest validation loss are kept beside it (:data:`BEST`).
         on_step: called after every step.
         on_epoch: called after every epoch, with the network.
-        stop: asked after every epoch; true ends the run, to be resumed later.
+        stop: asked after every step; true on any rank ends the run, to be resumed later.
+        validation: images to validate the full network on; None for none.
+        ranks: the processes that train together.
+        engine: how the machine is used.
+
+    Raises:
+        ValueError: the data do not fill a batch, a batch not the ranks, or the checkpoint is of
+            another run.
     """
     config = recipe.training
-    steps = len(data) // config.batch_size
-    if steps < 1:
-        raise ValueError(f"{len(data)} images do not fill one batch of {config.batch_size}")
-    network = build(recipe)
-    network.train()
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    schedule = OneCycleLR(
-        optimizer,
-        max_lr=config.learning_rate,
-        total_steps=config.epochs * steps,
-        pct_start=config.warmup,
-        cycle_momentum=False,
-    )
-    first = 0
-    if path.exists():
-        state = checkpoint.load(path)
-        for part in PARTS:
-            _check(recipe, part, state, path)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first = state["epoch"]
-    else:
-        start_pretrained(network.encoder, recipe.network.encoder)
-    for epoch in range(first, config.epochs):
-        rng = np.random.default_rng([recipe.seed, epoch])
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        reports: list[StepLosses] = []
-        for step, batch in enumerate(shuffled(data, config.batch_size, generator)):
-            optimizer.zero_grad(set_to_none=True)
-            losses = accumulate_gradients(
-                network,
-                normalise(recipe.network, batch.images_NCHW),
-                batch.targets,
-                sandwich(network.space, config.sandwich, rng),
-                config.distillation,
-            )
-            optimizer.step()
-            schedule.step()
-            reports.append(losses)
-            on_step(StepReport(epoch, step, steps, losses))
-        mean = {k: float(np.mean([asdict(r)[k] for r in reports])) for k in asdict(reports[0])}
-        checkpoint.save(
-            path,
-            {
-                "config": {part: repr(getattr(recipe, part)) for part in PARTS},
-                "epoch": epoch + 1,
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-            },
+    if config.batch_size < ranks.count:
+        raise ValueError(
+            f"a batch of {config.batch_size} images cannot be spread over {ranks.count} ranks"
         )
-        on_epoch(EpochReport(epoch + 1, config.epochs, **mean), network)
-        if stop():
-            break
-    return network
+    loader = Loader(
+        data,
+        config.batch_size,
+        recipe.seed,
+        ranks.part(config.batch_size),
+        engine.workers,
+        pinned=ranks.device.type == "cuda",
+    )
+    state = TrainingState(recipe, len(data), prepared(build(recipe), ranks, engine))
+    if not state.resume(path, ranks):
+        start_pretrained(state.network.encoder, recipe.network.encoder)
+    with determinism(engine.deterministic):
+        while state.epoch < config.epochs:
+            stopping = False
+            for batch in loader.epoch(state.epoch, state.step):
+                report, stopping = _step(state, batch, loader.steps, ranks, stop())
+                on_step(report)
+                if stopping and state.step < loader.steps:
+                    if ranks.first:
+                        state.save(path)
+                    return state.network
+            on_epoch(_end_of_epoch(state, data, validation, path, ranks), state.network)
+            if stopping:
+                break
+    return state.network
+
+
+def _step(
+    state: TrainingState, batch: Batch, steps: int, ranks: Ranks, stop: bool
+) -> tuple[StepReport, bool]:
+    """One step of the optimizer, and whether any rank asked to stop."""
+    config, network = state.recipe.training, state.network
+    done, total = state.epoch * steps + state.step, config.epochs * steps
+    rate = config.learning_rate * one_cycle(done, total, config.warmup)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.zero_grad(set_to_none=True)
+    batch = on_device(batch, ranks.device)
+    # All ranks draw the same networks.
+    rng = np.random.default_rng([state.recipe.seed, state.epoch, state.step])
+    part = accumulate_gradients(
+        network,
+        normalise(network.config, batch.images_NCHW),
+        batch.targets,
+        sandwich(network.space, config.sandwich, rng),
+        config.distillation,
+        ranks,
+    )
+    *values, stopping = ranks.add_up(network.parameters(), [*part.values(), float(stop)])
+    state.optimizer.step()
+    losses = part.with_values(values)
+    report = StepReport(state.epoch, state.step, steps, losses, rate)
+    state.means.add(losses)
+    state.step += 1
+    return report, stopping > 0
+
+
+def _end_of_epoch(
+    state: TrainingState, data: Source, validation: Source | None, path: Path, ranks: Ranks
+) -> EpochReport:
+    """Validates where it is time to, and writes the checkpoints."""
+    recipe, mean = state.recipe, state.means.mean()
+    state.epoch, state.step, state.means = state.epoch + 1, 0, Averages()
+    epochs, validated, best = recipe.training.epochs, None, False
+    if validation is not None and (state.epoch % VALIDATED_EVERY == 0 or state.epoch == epochs):
+        validated = validation_losses(recipe, state.network, data, validation, ranks)
+        weights = {t.name: t.weight for t in recipe.network.tasks}
+        weighted = sum(weights[name] * loss for name, loss in validated.items())
+        best = weighted < state.best
+        state.best = weighted if best else state.best
+        if best and ranks.first:
+            state.save_weights(path.with_name(BEST))
+    if ranks.first:
+        state.save(path)
+    return EpochReport(state.epoch, epochs, **vars(mean), validation=validated, best=best)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from model_store.subnet.predictor import HIDDEN, AccuracyPredictor
 from model_store.subnet.space import Architecture, SearchSpace
 from training.evaluate import Quality
+from training.ranks import Ranks
 from training.recipe import PredictorConfig
 
 
@@ -65,6 +66,7 @@ def collect(
     checkpoint: str,
     measure: Callable[[Architecture], Quality],
     on_sample: Callable[[int, int], None] = lambda _, __: None,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
 ) -> list[Sample]:
     """Measures sub-networks, one line of JSON each, continuing where an earlier run stopped.
 
@@ -72,37 +74,43 @@ def collect(
         space: the search space.
         count: number of samples M.
         seed: chooses the architectures.
-        path: the file, appended to after every sample.
+        path: the file, appended to after every sample, by the first rank alone.
         checkpoint: the digest of the checkpoint that is measured.
         measure: calibrates a sub-network and measures it on the validation split.
         on_sample: called with the number of samples so far and the count.
+        ranks: the processes that share the work: each measures a sample at a time.
 
     Raises:
         ValueError: the file holds something else, or samples of another checkpoint or seed.
     """
-    samples = _read(space, path, checkpoint)[:count]
-    for index, sample in enumerate(samples):
-        if sample.architecture != sampled(space, seed, index):
-            raise ValueError(f"{path} holds samples of another seed or space; remove it first")
-    with path.open("a") as file:
-        for index in range(len(samples), count):
-            architecture = sampled(space, seed, index)
-            quality = measure(architecture)
-            line = {
-                "checkpoint": checkpoint,
-                "channels": architecture.as_dict(),
-                "losses": quality.losses,
-                "metrics": quality.metrics,
-            }
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-            samples.append(Sample(architecture, quality))
-            on_sample(index + 1, count)
+    samples = ranks.from_first(lambda: _read(space, seed, path, checkpoint)[:count])
+
+    def sample(index: int) -> Sample:
+        architecture = sampled(space, seed, index)
+        return Sample(architecture, measure(architecture))
+
+    for measured in ranks.in_turns(count, sample, start=len(samples)):
+        if ranks.first:
+            _append(path, checkpoint, measured)
+        samples.append(measured)
+        on_sample(len(samples), count)
     return samples
 
 
-def _read(space: SearchSpace, path: Path, checkpoint: str) -> list[Sample]:
+def _append(path: Path, checkpoint: str, sample: Sample) -> None:
+    line = {
+        "checkpoint": checkpoint,
+        "channels": sample.architecture.as_dict(),
+        "losses": sample.quality.losses,
+        "metrics": sample.quality.metrics,
+    }
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(space: SearchSpace, seed: int, path: Path, checkpoint: str) -> list[Sample]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return []
@@ -127,6 +135,8 @@ def _read(space: SearchSpace, path: Path, checkpoint: str) -> list[Sample]:
                 f"{path} holds samples of a network that has since been trained again; remove it, "
                 "and measure this one"
             )
+        if architecture != sampled(space, seed, number - 1):
+            raise ValueError(f"{path} holds samples of another seed or space; remove it first")
     return samples
 
 

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model_store.subnet.space import Architecture, SearchSpace
+from training.global_batch import collective_loss, shares_of
+from training.ranks import Ranks
 from training.supernet import SuperNet
-from training.tasks import multi_task_loss
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,18 @@ class StepLosses:
     """L_co of the smallest sub-network."""
     distillation: float
     """L_kd (Eq. 3), before its weight λ."""
+    tasks: dict[str, float]
+    """L_n of the SuperNet, by task, of those that have ground truth in the batch."""
+
+    def values(self) -> list[float]:
+        """The numbers, in an order that :meth:`with_values` reads."""
+        return [self.largest, self.smallest, self.distillation, *self.tasks.values()]
+
+    def with_values(self, values: Sequence[float]) -> "StepLosses":
+        """The same losses with other numbers."""
+        largest, smallest, distillation, *tasks = values
+        named = dict(zip(self.tasks, tasks, strict=True))
+        return StepLosses(largest, smallest, distillation, named)
 
 
 def sandwich(space: SearchSpace, b: int, rng: np.random.Generator) -> list[Architecture]:
@@ -50,29 +63,39 @@ def accumulate_gradients(
     targets: dict[str, Tensor],
     architectures: Sequence[Architecture],
     distillation: float,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
 ) -> StepLosses:
     """Algorithm 1, lines 4 to 14: one backward pass for each network of the sandwich.
 
     Args:
         supernet: the network, whose gradients are added to.
-        x_NCHW: normalised images.
+        x_NCHW: normalised images; of several ranks, each has its part of the batch.
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
         distillation: the weight λ of CI-KD.
+        ranks: the processes that the batch is spread over.
+
+    Returns:
+        The losses; of several ranks, parts that add up to those of the whole batch, as the
+        gradients do.
     """
     tasks = supernet.config.tasks
+    shares = shares_of(tasks, targets, ranks)
     bfloat16 = torch.autocast(x_NCHW.device.type, torch.bfloat16)
     with bfloat16:
         raw, z = supernet(x_NCHW, architectures[0])
-    largest, _ = multi_task_loss(tasks, raw, targets)
+    largest, by_task = collective_loss(tasks, raw, targets, shares)
     largest.backward()  # type: ignore[no-untyped-call]
-    z, smallest, distilled = z.detach(), largest, 0.0
+    z, smallest, distilled = z.detach(), largest, torch.zeros_like(largest)
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
-        collective, _ = multi_task_loss(tasks, raw, targets)
-        kd = ci_kd(z, child_z) / (len(architectures) - 1)
+        collective, _ = collective_loss(tasks, raw, targets, shares)
+        kd = ci_kd(z, child_z) * (shares.images / (len(architectures) - 1))
         (collective + distillation * kd).backward()  # type: ignore[no-untyped-call]
-        distilled += kd.item()
+        distilled += kd.detach()
         smallest = collective
-    return StepLosses(largest.item(), smallest.item(), distilled)
+    # Read once, at the end: every reading waits for the GPU.
+    losses = StepLosses(0.0, 0.0, 0.0, dict.fromkeys(by_task, 0.0))
+    values = torch.stack([largest, smallest, distilled, *by_task.values()])
+    return losses.with_values(values.tolist())

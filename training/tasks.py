@@ -49,7 +49,9 @@ def activate(task: Task, raw: Tensor) -> Tensor:
     return raw
 
 
-def task_loss(task: Task, raw: Tensor, target: Tensor) -> Tensor | None:
+def task_loss(
+    task: Task, raw: Tensor, target: Tensor, positive_share: float | None = None
+) -> Tensor | None:
     """The loss L_n of one task, or None where the batch has no ground truth for it.
 
     Args:
@@ -58,6 +60,8 @@ def task_loss(task: Task, raw: Tensor, target: Tensor) -> Tensor | None:
         target: labels [N] or [N, H, W] (int64, IGNORE where absent), depth [N, H, W] in metres
             (0 where absent), normals [N, 3, H, W] (zero where absent), edges or saliency
             [N, H, W] in {0, 1} (IGNORE where absent).
+        positive_share: share of the positive pixels in a batch of which this is a part; None if
+            this is the whole batch.
 
     Returns:
         classification and segmentation: cross-entropy; depth: L1 of the logarithm, which bounds
@@ -94,7 +98,8 @@ def task_loss(task: Task, raw: Tensor, target: Tensor) -> Tensor | None:
     if not valid.any():
         return None
     positive = (valid & (target > 0)).float()
-    share = 0.95 if task.kind == "edges" else 1.0 - positive.sum() / valid.sum()
+    balance = positive.sum() / valid.sum() if positive_share is None else positive_share
+    share = 0.95 if task.kind == "edges" else 1.0 - balance
     weight = torch.where(positive > 0, share, 1.0 - share) * valid
     loss = F.binary_cross_entropy_with_logits(raw[:, 0], positive, weight, reduction="sum")
     return loss / valid.sum()

@@ -1,11 +1,14 @@
 """The commands: what they print, and what they say when something is missing."""
 
+import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from model_store.published import ModelStore
@@ -13,6 +16,19 @@ from tests.training.conftest import CALIBRATION_IMAGES, Commanded, commanded_rec
 from training import checkpoint
 from training.cli import app
 from training.console import asked_to_stop
+from training.data.load import load
+from training.data.source import Batch, Subset
+
+
+class Terminated(Subset):
+    """Data in whose midst the process is told to end."""
+
+    def __init__(self, data: Subset) -> None:
+        super().__init__(data.source, data.indices)
+
+    def batch(self, indices_N: torch.Tensor) -> Batch:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().batch(indices_N)
 
 
 def invoke(*arguments: object) -> Result:
@@ -124,6 +140,41 @@ def test_results_for_people_name_the_next_step(
 
 def test_models_are_published_where_asked(commanded: Commanded) -> None:
     assert ModelStore(commanded.store.root).versions("tiny") == ("1",)
+
+
+def test_sigterm_saves_and_the_run_goes_on(
+    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes as a batch of the first epoch is made."""
+    recipe = commanded_recipe()
+    sets = load(recipe, commanded.data)
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": lambda: recipe})
+    monkeypatch.setattr("training.cli.load", lambda *_: replace(sets, train=Terminated(sets.train)))
+    command = ("train", "tiny", "--runs", tmp_path, "--workers", 1)
+    result = invoke(*command)
+    assert result.exit_code == 0
+    path = tmp_path / "tiny" / "checkpoint.pt"
+    assert f"stopped: {path}" in result.stdout
+    steps = checkpoint.load(path)["step"]
+    assert steps >= 1
+    monkeypatch.setattr("training.cli.load", lambda *_: sets)
+    result = invoke(*command)
+    assert result.exit_code == 0
+    assert f"trained: {path}" in result.stdout
+    ours, theirs = (
+        checkpoint.load(p / "tiny" / "checkpoint.pt") for p in (tmp_path, commanded.runs)
+    )
+    for name, weight in theirs["network"].items():
+        assert torch.equal(ours["network"][name], weight), name
+    metrics = (tmp_path / "tiny" / "metrics.jsonl").read_text().splitlines()
+    done = [json.loads(line)["step"] for line in metrics if "learning_rate" in line]
+    assert done == list(range(1, len(done) + 1))
+
+
+def test_a_run_leaves_its_folder(commanded: Commanded) -> None:
+    names = {p.name for p in (commanded.runs / "tiny").iterdir()}
+    assert names >= {"config.json", "environment.json", "metrics.jsonl", "events"}
+    assert names >= {"checkpoint.pt", "best.pt", "samples.jsonl"}
 
 
 def test_sigterm_is_heard_without_ending_the_process() -> None:

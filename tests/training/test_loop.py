@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.tiny import Noise, classifying
+from tests.training.tiny import Noise, classifying, dense
+from training import checkpoint
+from training.engine import Engine
 from training.loop import EpochReport, StepReport, build, load_network, train
+from training.ranks import Ranks
 from training.recipe import Recipe
 from training.supernet import SuperNet
 
@@ -35,7 +38,8 @@ class Log:
 def run(
     path: Path, log: Log, recipe: Recipe = RECIPE, stop: Callable[[], bool] = lambda: False
 ) -> SuperNet:
-    return train(recipe, Noise.of(recipe, IMAGES), path, log.steps.append, log.on_epoch, stop)
+    data, validation = Noise.of(recipe, IMAGES), Noise.of(recipe, 6, seed=1)
+    return train(recipe, data, path, log.steps.append, log.on_epoch, stop, validation)
 
 
 def assert_same_weights(first: SuperNet, second: SuperNet) -> None:
@@ -74,10 +78,13 @@ def test_training_changes_the_weights(uninterrupted: tuple[SuperNet, Log, Path])
 def test_a_stopped_run_goes_on_to_the_same_result(
     uninterrupted: tuple[SuperNet, Log, Path], tmp_path: Path
 ) -> None:
+    """Stopped in the middle of the first epoch, and at the end of the second."""
     network, expected, _ = uninterrupted
     path, log = tmp_path / "checkpoint.pt", Log()
     run(path, log, stop=lambda: True)
-    assert len(log.epochs) == 1
+    assert (len(log.steps), len(log.epochs)) == (1, 0)
+    run(path, log, stop=lambda: len(log.steps) == 3)
+    assert (len(log.steps), len(log.epochs)) == (4, 2)
     resumed = run(path, log)
     assert log.steps == expected.steps
     assert log.epochs == expected.epochs
@@ -108,6 +115,74 @@ def test_a_finished_run_is_not_trained_further(
     log = Log()
     assert_same_weights(run(path, log), network)
     assert not log.steps
+
+
+def test_the_lowest_validation_loss_is_kept(
+    uninterrupted: tuple[SuperNet, Log, Path],
+) -> None:
+    """The only validation of so short a run is the last epoch's."""
+    network, log, path = uninterrupted
+    assert [e.validation is None for e in log.epochs] == [True, True, False]
+    assert log.epochs[-1].best
+    assert set(log.epochs[-1].validation or {}) == {"animals", "flowers"}
+    assert_same_weights(load_network(RECIPE, path.with_name("best.pt")), network)
+
+
+def test_checkpoints_of_whole_epochs_only_can_be_resumed(
+    uninterrupted: tuple[SuperNet, Log, Path], tmp_path: Path
+) -> None:
+    """As earlier versions wrote them, with the state of a schedule."""
+    _, expected, whole = uninterrupted
+    path, log = tmp_path / "checkpoint.pt", Log()
+    run(path, Log(), stop=lambda: True)
+    run(path, log, stop=lambda: True)
+    state = checkpoint.load(path)
+    keys = ("config", "epoch", "network", "optimizer")
+    checkpoint.save(path, {k: state[k] for k in keys} | {"schedule": {"last_epoch": 2}})
+    run(path, log, stop=lambda: True)
+    assert [*log.steps] == expected.steps[1:3]
+    assert checkpoint.load(path)["images"] == checkpoint.load(whole)["images"] == IMAGES
+
+
+def test_data_of_another_size_are_refused(
+    uninterrupted: tuple[SuperNet, Log, Path],
+) -> None:
+    with pytest.raises(ValueError, match="trained on 20 images, and there are 21 now"):
+        train(RECIPE, Noise.of(RECIPE, 21), uninterrupted[2])
+
+
+def test_recomputed_activations_change_no_weights(tmp_path: Path) -> None:
+    recipe = replace(dense(), training=replace(dense().training, epochs=1))
+    data, ends = Noise.of(recipe, 8), [Engine(), Engine(checkpointing=True, workers=2)]
+    networks = [
+        train(recipe, data, tmp_path / f"{i}" / "checkpoint.pt", engine=engine)
+        for i, engine in enumerate(ends)
+    ]
+    assert_same_weights(*networks)
+
+
+def test_the_deterministic_mode_ends_with_the_run(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, training=replace(RECIPE.training, epochs=1))
+    seen: list[bool] = []
+    train(
+        recipe,
+        Noise.of(recipe, 8),
+        tmp_path / "checkpoint.pt",
+        lambda _: seen.append(torch.are_deterministic_algorithms_enabled()),
+        engine=Engine(deterministic=True),
+    )
+    assert seen == [True]
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_batches_are_made_by_someone() -> None:
+    with pytest.raises(ValueError, match="at least 1 thread"):
+        Engine(workers=0)
+
+
+def test_more_ranks_than_images_in_a_batch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="8 images cannot be spread over 9 ranks"):
+        train(RECIPE, Noise.of(RECIPE, 9), tmp_path / "checkpoint.pt", ranks=Ranks(0, 9))
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet)
     nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
     losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
     assert np.isfinite(losses.largest)
+    assert set(losses.tasks) == {"animals"}
     for name, parameter in network.named_parameters():
         assert (parameter.grad is None) == name.startswith("decoders.flowers."), name
 
@@ -152,6 +153,10 @@ def test_the_losses_are_reported(network: SuperNet) -> None:
         expected, _ = multi_task_loss(network.config.tasks, raw, batch.targets)
         assert value == pytest.approx(float(expected), rel=1e-3)
     means = [z.float().mean(dim=1) for _, z in both.values()]
+    by_task = multi_task_loss(network.config.tasks, both[largest].raw, batch.targets)[1]
+    assert set(found.tasks) == set(by_task)
+    for task, loss in by_task.items():
+        assert found.tasks[task] == pytest.approx(float(loss), rel=1e-3)
     assert found.distillation == pytest.approx(float(F.mse_loss(*means)), rel=1e-2)
 
 

@@ -1,6 +1,5 @@
 """The data sets of a recipe: training and validation part, and the test split."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from training.data.own import load_own
 from training.data.pascal import load_pascal
 from training.data.rooms import load_split
 from training.data.source import Source, Subset, split
+from training.machine import usable_cores
 from training.recipe import Recipe
 
 VALIDATION_SHARE = 0.1
@@ -57,7 +57,7 @@ def _parts(
     """Training split, test split, and the class names that the data set gives."""
     network = recipe.network
     if recipe.scenes:
-        workers = os.cpu_count() or 1
+        workers = usable_cores()
         train = load_split("train", recipe.scenes, recipe.seed, folder, workers, on_render)
         test = load_split("test", TEST_SCENES, recipe.seed, folder, workers, on_render)
         return Rooms(train), Rooms(test), {}

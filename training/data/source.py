@@ -64,14 +64,6 @@ def split(source: Source, share: float, seed: int) -> tuple[Subset, Subset]:
     return Subset(source, order[held_out:]), Subset(source, order[:held_out])
 
 
-def shuffled(source: Source, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-    """One epoch of augmented batches; a last incomplete batch is dropped."""
-    order = torch.randperm(len(source), generator=generator)
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        batch = source.batch(order[start : start + batch_size])
-        yield source.augment(batch, generator)
-
-
 def in_order(source: Source, batch_size: int) -> Iterator[Batch]:
     """Every image once, without augmentation."""
     for start in range(0, len(source), batch_size):

@@ -43,7 +43,7 @@ def test_rooms_are_rendered_once_and_cached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "TEST_SCENES", 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(loading, "usable_cores", lambda: 1)
     rendered: list[tuple[int, int]] = []
     rooms = replace(dense(), scenes=4)
     data = load(rooms, tmp_path, lambda done, count: rendered.append((done, count)))
