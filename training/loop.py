@@ -26,6 +26,9 @@ from training.supernet import SuperNet, channels_last, search_space
 BEST = "best.pt"
 """The weights of the lowest validation loss, beside the checkpoint."""
 
+SANDWICH = 3
+"""Tells the random numbers of a step's networks from those of its images."""
+
 VALIDATED_EVERY = 5
 """Epochs between validations; the last epoch is validated too."""
 
@@ -165,7 +168,7 @@ def _step(
     state.optimizer.zero_grad(set_to_none=True)
     batch = on_device(batch, ranks.device)
     # All ranks draw the same networks.
-    rng = np.random.default_rng([state.recipe.seed, state.epoch, state.step])
+    rng = np.random.default_rng([SANDWICH, state.recipe.seed, state.epoch, state.step])
     part = accumulate_gradients(
         network,
         normalise(network.config, batch.images_NCHW),

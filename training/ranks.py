@@ -147,7 +147,10 @@ def started() -> Iterator[Ranks]:
     if count == 1:
         yield Ranks(device=device)
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    cuda = device.type == "cuda"
+    dist.init_process_group(
+        "nccl" if cuda else "gloo", timeout=PATIENCE, device_id=device if cuda else None
+    )
     try:
         yield Ranks(dist.get_rank(), count, local, device)
     finally:

@@ -16,6 +16,9 @@ PARTS = 16
 """Parts a batch is augmented in. Each has random numbers of its own, so that a rank makes those
 parts that its images lie in and no others."""
 
+ORDER, AUGMENT = 1, 2
+"""Tell random numbers for one purpose from those for another, which have the same seed."""
+
 
 def default_workers() -> int:
     """Threads for one process: the cores, less one that trains, up to 8."""
@@ -57,7 +60,7 @@ class Loader:
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from the first-th on, in another order for every epoch."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.source))
+        order = np.random.default_rng([ORDER, self.seed, epoch]).permutation(len(self.source))
         waiting: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(self.workers, "loader") as pool:
             try:
@@ -82,7 +85,8 @@ class Loader:
             )
             first += len(mine_N)
             if lower < upper:
-                seed = np.random.SeedSequence([self.seed, epoch, step, part]).generate_state(1)
+                entropy = [AUGMENT, self.seed, epoch, step, part]
+                seed = np.random.SeedSequence(entropy).generate_state(1)
                 generator = torch.Generator().manual_seed(int(seed[0]))
                 whole = self.source.augment(self.source.batch(mine_N), generator)
                 parts.append(_cut(whole, slice(lower, upper)))
