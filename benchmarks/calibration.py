@@ -60,7 +60,10 @@ def main(
     recipe: Annotated[str, typer.Argument(help="caltech100 or rooms.")],
     data: Annotated[Path, typer.Option(help="The data set's folder.")] = Path("data"),
     runs: Annotated[Path, typer.Option(help="Where the checkpoints are.")] = Path("runs"),
-    most: Annotated[int, typer.Option(help="Largest number of images.")] = COUNTS[-1],
+    most: Annotated[int, typer.Option(help="Largest number of real images.")] = COUNTS[-1],
+    synthetic: Annotated[
+        int, typer.Option(help="Largest number of synthetic images, which take long to make.")
+    ] = COUNTS[-1],
     test: Annotated[int, typer.Option(help="Test images to measure on.")] = 2000,
     file: Annotated[Path | None, typer.Option("--json", help="Also write JSON here.")] = None,
 ) -> None:
@@ -72,7 +75,6 @@ def main(
         sets.test.batch(torch.arange(i, min(i + 64, test, len(sets.test))))
         for i in range(0, min(test, len(sets.test)), 64)
     ]
-    counts = [c for c in COUNTS if c <= most]
     architectures = spread(network)
     rows: list[Row] = []
     with Progress(console=Console(stderr=True)) as bars:
@@ -81,8 +83,9 @@ def main(
         def progress(what: str, done: int, total: int) -> None:
             bars.update(bar, description=what, completed=done, total=total)
 
-        kinds: tuple[CalibrationKind, ...] = ("real", "synthetic")
-        for kind in kinds:
+        kinds: tuple[tuple[CalibrationKind, int], ...] = (("real", most), ("synthetic", synthetic))
+        for kind, limit in kinds:
+            counts = [c for c in COUNTS if c <= limit]
             pixels = calibration_images(network, sets, kind, counts[-1], config.seed, progress)
             images_NCHW = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
             for i, count in enumerate(counts):

@@ -154,7 +154,7 @@ def publish(
     rounding: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Publish channel counts in multiples of this; default: the recipe's."
+            min=1, help="Publish encoder widths in multiples of this; default: the recipe's."
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -40,7 +40,8 @@ def manifest_of(
         slices: of the calibrated network, from :meth:`SuperNet.slices`.
         calibration: the calibration images that ship with it.
         labels: class names by task, where the data set names them rather than the recipe.
-        rounding: the channel counts that are published are multiples of this.
+        rounding: the channel counts of the encoder that are published are multiples of this. Of
+            decoders all are, since their widths are the steps that preferences have.
     """
     config = recipe.network
     cost = cost_model(config)
@@ -49,7 +50,7 @@ def manifest_of(
         name=recipe.name,
         version=version,
         method="ecmt",
-        divisor=rounding,
+        divisor=config.divisor,
         provenance=Provenance(
             dataset=recipe.dataset,
             recipe=repr(recipe),
@@ -81,7 +82,7 @@ def manifest_of(
             GroupSpec(
                 name=g.name, ratios=g.ratios, channels=g.channels, task=g.task, within=g.within
             )
-            for g in (group.rounded(rounding) for group in cost.space.groups)
+            for g in (g if g.task else g.rounded(rounding) for g in cost.space.groups)
         ),
         slices=dict(slices),
         cost=tuple(CostTermSpec(**asdict(term)) for term in cost.terms),

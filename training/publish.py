@@ -99,8 +99,9 @@ def publish(
         kind: where they come from.
         store: where to publish.
         version: the version's name.
-        rounding: the channel counts that are published are multiples of this, itself a multiple of
-            the recipe's divisor. It may be chosen after training, for the hardware that serves.
+        rounding: the encoder's channel counts that are published are multiples of this, itself a
+            multiple of the recipe's divisor. It may be chosen after training, for the hardware
+            that serves.
         progress: see :data:`Progress`.
 
     Raises:
