@@ -22,12 +22,12 @@ from benchmarks.output import show
 from model_store.subnet.space import Architecture
 from training.configs import recipes
 from training.engine import Engine, prepared
+from training.global_batch import collective_loss, shares_of
 from training.loop import build
 from training.ranks import Ranks, started
 from training.recipe import NetworkConfig, Recipe
 from training.sandwich import accumulate_gradients, sandwich
 from training.supernet import SuperNet, channels_last
-from training.tasks import multi_task_loss
 
 WARM_UP = 2
 """Rounds that are not counted."""
@@ -82,7 +82,8 @@ def static_step(network: SuperNet, x_NCHW: Tensor, targets: dict[str, Tensor]) -
     """Forward and backward pass of a static network."""
     with torch.autocast(x_NCHW.device.type, torch.bfloat16):
         raw, _ = network(x_NCHW, network.space.largest())
-    loss, _ = multi_task_loss(network.config.tasks, raw, targets)
+    tasks = network.config.tasks
+    loss, _ = collective_loss(tasks, raw, targets, shares_of(tasks, targets, Ranks()))
     loss.backward()  # type: ignore[no-untyped-call]
     loss.item()
 

@@ -1,6 +1,5 @@
 """Tasks: what a decoder predicts, its loss, and how raw outputs become predictions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -103,23 +102,3 @@ def task_loss(
     weight = torch.where(positive > 0, share, 1.0 - share) * valid
     loss = F.binary_cross_entropy_with_logits(raw[:, 0], positive, weight, reduction="sum")
     return loss / valid.sum()
-
-
-def multi_task_loss(
-    tasks: tuple[Task, ...],
-    raw: Mapping[str, Tensor],
-    targets: Mapping[str, Tensor],
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The collective loss L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
-
-    Returns:
-        The weighted sum, and the unweighted losses by task. Where no task has ground truth the
-        sum is a zero that can still be differentiated.
-    """
-    losses = {t.name: task_loss(t, raw[t.name], targets[t.name]) for t in tasks}
-    found = {name: loss for name, loss in losses.items() if loss is not None}
-    weights = {t.name: t.weight for t in tasks}
-    if not found:
-        return torch.stack([r.flatten()[:0].sum() for r in raw.values()]).sum(), found
-    total = torch.stack([weights[name] * loss for name, loss in found.items()]).sum()
-    return total, found

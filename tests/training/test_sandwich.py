@@ -15,7 +15,7 @@ from training.data.source import Batch
 from training.evaluate import normalise
 from training.sandwich import accumulate_gradients, ci_kd, sandwich
 from training.supernet import SuperNet
-from training.tasks import multi_task_loss
+from training.tasks import task_loss
 
 KD = 0.3
 
@@ -30,6 +30,18 @@ def batch_of(network: SuperNet, count: int = 8) -> Batch:
         torch.arange(count)
     )
     return Batch(normalise(network.config, batch.images_NCHW), batch.targets)
+
+
+def collective(
+    network: SuperNet, raw: dict[str, Tensor], targets: dict[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """L_co = Σ ρ_n L_n (Eq. 1), and the losses by task; every task has ground truth here."""
+    total, by_task = torch.zeros(()), {}
+    for task in network.config.tasks:
+        loss = task_loss(task, raw[task.name], targets[task.name])
+        assert loss is not None
+        total, by_task[task.name] = total + task.weight * loss, loss
+    return total, by_task
 
 
 def step(network: SuperNet, architectures: Sequence[Architecture], kd: float) -> dict[str, Tensor]:
@@ -88,7 +100,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     for index, architecture in enumerate(architectures):
         raw, z_NCHW = network(x_NCHW.double(), architecture)
         averaged = z_NCHW.mean(dim=1)
-        loss, _ = multi_task_loss(network.config.tasks, raw, targets)
+        loss, _ = collective(network, raw, targets)
         if index == 0:
             teacher = averaged.detach()
         else:
@@ -150,10 +162,10 @@ def test_the_losses_are_reported(network: SuperNet) -> None:
             both[architecture] = network(batch.images_NCHW, architecture)
     for value, architecture in ((found.largest, largest), (found.smallest, smallest)):
         raw = both[architecture].raw
-        expected, _ = multi_task_loss(network.config.tasks, raw, batch.targets)
+        expected, _ = collective(network, raw, batch.targets)
         assert value == pytest.approx(float(expected), rel=1e-3)
     means = [z.float().mean(dim=1) for _, z in both.values()]
-    by_task = multi_task_loss(network.config.tasks, both[largest].raw, batch.targets)[1]
+    by_task = collective(network, both[largest].raw, batch.targets)[1]
     assert set(found.tasks) == set(by_task)
     for task, loss in by_task.items():
         assert found.tasks[task] == pytest.approx(float(loss), rel=1e-3)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.tasks import IGNORE, MetricDepth, Task, activate, multi_task_loss, task_loss
+from training.tasks import IGNORE, MetricDepth, Task, activate, task_loss
 
 LABELS = Task("animals", "classification", 2)
 SEMSEG = Task("semseg", "segmentation", 2)
@@ -90,15 +90,6 @@ def test_absent_maps_contribute_nothing_to_the_batch(task: Task) -> None:
     assert value(whole) == pytest.approx(value(alone))
 
 
-def test_a_batch_without_any_ground_truth_is_a_zero_that_moves_nothing() -> None:
-    raw = {"depth": torch.full((1, 1, 2, 2), math.inf, requires_grad=True)}
-    total, losses = multi_task_loss((DEPTH,), raw, {"depth": torch.zeros(1, 2, 2)})
-    total.backward()  # type: ignore[no-untyped-call]
-    assert (total.item(), losses) == (0.0, {})
-    assert raw["depth"].grad is not None
-    assert not raw["depth"].grad.any()
-
-
 @pytest.mark.parametrize(
     ("task", "raw", "target"),
     [
@@ -112,29 +103,6 @@ def test_a_batch_without_any_ground_truth_is_a_zero_that_moves_nothing() -> None
 )
 def test_without_ground_truth_there_is_no_loss(task: Task, raw: Tensor, target: Tensor) -> None:
     assert task_loss(task, raw, target) is None
-
-
-def test_the_collective_loss_is_the_weighted_sum_over_tasks_with_ground_truth() -> None:
-    tasks = (
-        Task("depth", "depth", 1, 2.0),
-        Task("far", "depth", 1, 0.5),
-        Task("animals", "classification", 2, 7.0),
-    )
-    raw = {
-        "depth": torch.zeros(1, 1, 1, 1),
-        "far": torch.zeros(1, 1, 1, 1),
-        "animals": torch.zeros(1, 2),
-    }
-    targets = {
-        "depth": torch.full((1, 1, 1), math.e),
-        "far": torch.full((1, 1, 1), math.exp(4.0)),
-        "animals": torch.tensor([IGNORE]),
-    }
-    total, losses = multi_task_loss(tasks, raw, targets)
-    assert {name: float(loss) for name, loss in losses.items()} == pytest.approx(
-        {"depth": 1.0, "far": 4.0}
-    )
-    assert float(total) == pytest.approx(2.0 * 1.0 + 0.5 * 4.0)
 
 
 def test_losses_are_taken_in_full_precision() -> None:
