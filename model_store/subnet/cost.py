@@ -37,8 +37,9 @@ class CostModel:
     def __init__(self, space: SearchSpace, terms: Sequence[CostTerm]) -> None:
         self.space = space
         self.terms = tuple(terms)
-        self._inputs_TG, self._inputs_T = self._matrix([t.inputs for t in terms])
-        self._outputs_TG, self._outputs_T = self._matrix([t.outputs for t in terms])
+        # Inputs and outputs of all terms in one product: searches cost one candidate at a time.
+        both_UG, self._both_U = self._matrix([t.inputs for t in terms] + [t.outputs for t in terms])
+        self._both_GU = np.ascontiguousarray(both_UG.T)
         self._positions_T = np.array([t.positions * t.kernel for t in terms], dtype=np.float64)
 
     def _matrix(self, dims: list[Dim]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -61,9 +62,9 @@ class CostModel:
         """MACs of a population given as channel counts [P, G]; shape [P]. Exact."""
         # Every product and sum is an integer below 2^53, so float64 (BLAS) is exact.
         channels = channels_PG.astype(np.float64)
-        inputs_PT = channels @ self._inputs_TG.T + self._inputs_T
-        outputs_PT = channels @ self._outputs_TG.T + self._outputs_T
-        macs_P: NDArray[np.float64] = (inputs_PT * outputs_PT) @ self._positions_T
+        both_PU = channels @ self._both_GU + self._both_U
+        terms = len(self.terms)
+        macs_P: NDArray[np.float64] = (both_PU[:, :terms] * both_PU[:, terms:]) @ self._positions_T
         return macs_P.astype(np.int64)
 
     def of(self, architecture: Architecture) -> int:

@@ -118,15 +118,17 @@ class AccuracyPredictor:
         weight: NDArray[np.float32],
         bias: NDArray[np.float32],
     ) -> NDArray[np.float64]:
-        values = np.empty((len(ratios_PG), len(bias)))
-        for start in range(0, len(ratios_PG), _ROWS):
-            features = ratios_PG[start : start + _ROWS].astype(np.float32)
-            for layer_weight, layer_bias in self.trunk:
-                features = features @ layer_weight
-                features += layer_bias
-                np.maximum(features, 0, out=features)
-            values[start : start + _ROWS] = features @ weight + bias
-        return values
+        if len(ratios_PG) > _ROWS:
+            starts = range(0, len(ratios_PG), _ROWS)
+            return np.concatenate(
+                [self._evaluate(ratios_PG[i : i + _ROWS], weight, bias) for i in starts]
+            )
+        features = ratios_PG.astype(np.float32)
+        for layer_weight, layer_bias in self.trunk:
+            features = features @ layer_weight
+            features += layer_bias
+            np.maximum(features, 0, out=features)
+        return (features @ weight + bias).astype(np.float64)
 
 
 def _check(name: str, tensor: NDArray[np.float32], shape: tuple[int, ...]) -> None:

@@ -92,17 +92,18 @@ class Problem:
         alone, so its decoders may not fit the budget even beside the smallest encoder; the path
         leaves out what does not, and its first row is where both searches start.
         """
-        step_G = np.zeros_like(self.top_G)
+        # Lists, since the steps are many and short: an array for each would take a millisecond.
+        step = [0] * len(self.top_G)
         for task, choice in self.preference.decoder_choices().items():
-            step_G[self.space.decoders[task]] = choice
-        path = [step_G]
+            step[self.space.decoders[task]] = choice
+        path = [step.copy()]
         for level in self.preference.levels():
             groups = [self.space.decoders[t] for t in level]
-            while path[-1][groups].any():
-                step_G = path[-1].copy()
-                step_G[groups] = np.maximum(step_G[groups] - 1, 0)
-                path.append(step_G)
-        path_SG = np.stack(path)
+            while any(step[g] for g in groups):
+                for g in groups:
+                    step[g] = max(step[g] - 1, 0)
+                path.append(step.copy())
+        path_SG = np.array(path, dtype=np.int64)
         return path_SG[self.fits(path_SG).argmax() :]
 
     @property
