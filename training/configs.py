@@ -86,8 +86,7 @@ def cifar100() -> Recipe:
     a sandwich of b = 4. From "MTL accuracy predictor details": M = 2000. From Table 3: 72.92, which
     a base width of 28 comes closest to, in millions.
 
-    Published, and not said here: PyTorch's defaults otherwise, so a constant learning rate, where
-    this one follows one cycle. Not published: calibration images.
+    PyTorch's defaults otherwise, so a constant learning rate. Not published: calibration images.
     """
     recipe = _cifar_like(
         "cifar100",
@@ -99,7 +98,12 @@ def cifar100() -> Recipe:
     return replace(
         recipe,
         training=TrainingConfig(
-            epochs=75, batch_size=256, learning_rate=1e-3, weight_decay=1e-4, distillation=0.01
+            epochs=75,
+            batch_size=256,
+            learning_rate=1e-3,
+            weight_decay=1e-4,
+            distillation=0.01,
+            schedule="constant",
         ),
         predictor=PredictorConfig(samples=2000, calibration_images=256),
     )

@@ -19,7 +19,7 @@ from training.pretrained import start_pretrained
 from training.ranks import Ranks
 from training.recipe import Recipe
 from training.sandwich import StepLosses, accumulate_gradients, sandwich
-from training.schedule import one_cycle
+from training.schedule import learning_rate
 from training.state import TrainingState, check
 from training.supernet import SuperNet, channels_last, search_space
 
@@ -161,8 +161,7 @@ def _step(
 ) -> tuple[StepReport, bool]:
     """One step of the optimizer, and whether any rank asked to stop."""
     config, network = state.recipe.training, state.network
-    done, total = state.epoch * steps + state.step, config.epochs * steps
-    rate = config.learning_rate * one_cycle(done, total, config.warmup)
+    rate = learning_rate(config, state.epoch, state.step, steps)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.zero_grad(set_to_none=True)

@@ -94,6 +94,9 @@ class NetworkConfig:
     """Channel counts are multiples of this; it decides whether fewer channels are faster."""
 
 
+Schedule = Literal["one-cycle", "poly", "step", "constant"]
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a SuperNet is trained (ECMT Algorithm 1)."""
@@ -101,14 +104,16 @@ class TrainingConfig:
     epochs: int
     batch_size: int
     learning_rate: float
-    """Peak of the one-cycle schedule (Smith and Topin 2018), with Adam."""
+    """The highest of the schedule, with Adam."""
     weight_decay: float
     distillation: float
     """Weight λ of the CI-KD loss."""
     sandwich: int = 4
     """Networks b per step: the largest, the smallest and b - 2 random ones."""
     warmup: float = 0.2
-    """Share of the steps in which the learning rate rises."""
+    """Share of the steps in which the learning rate of one cycle rises."""
+    schedule: Schedule = "one-cycle"
+    """How the learning rate changes over the run (:mod:`training.schedule`)."""
 
     def __post_init__(self) -> None:
         if self.sandwich < 2:
