@@ -59,7 +59,7 @@ def train(
     ] = None,
     checkpointing: Annotated[
         bool,
-        typer.Option("--gradient-checkpointing", help="Less memory for about a third more time."),
+        typer.Option("--gradient-checkpointing", help="Less memory, more time."),
     ] = False,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Repeat a run to the bit, on GPUs too.")

@@ -92,7 +92,7 @@ class Problem:
         alone, so its decoders may not fit the budget even beside the smallest encoder; the path
         leaves out what does not, and its first row is where both searches start.
         """
-        # Lists, since the steps are many and short: an array for each would take a millisecond.
+        # Lists, since the steps are many and short, and an array for each takes longer.
         step = [0] * len(self.top_G)
         for task, choice in self.preference.decoder_choices().items():
             step[self.space.decoders[task]] = choice

@@ -1,5 +1,6 @@
 """Synthesised calibration images: their statistics come to those of real ones."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.training.tiny import Noise, classifying, images, network_of
+from tests.training.tiny import Noise, classifying, dense, images, network_of
 from training.data.load import DataSets
 from training.data.source import split
 from training.evaluate import normalise
 from training.layers import SlimmableBatchNorm2d
 from training.publish import calibration_images
+from training.recipe import Recipe
 from training.supernet import SuperNet
 from training.synthesis import SynthesisConfig, mismatch, moments, synthesise
 
@@ -48,15 +50,19 @@ def test_the_mismatch_is_measured_in_standard_deviations() -> None:
     assert mismatch(found, wanted).item() == pytest.approx((1.0 + 0.25) / 2, rel=1e-3)
 
 
-def test_statistics_approach_those_of_the_real_images(network: SuperNet) -> None:
-    seen: list[tuple[int, int, float]] = []
+@pytest.mark.parametrize(("make", "share"), [(classifying, 0.5), (dense, 0.85)])
+def test_statistics_approach_those_of_the_real_images(
+    make: Callable[[], Recipe], share: float
+) -> None:
+    """Those of a dense network far more slowly (docs/calibration.md says what that costs)."""
+    network, seen = network_of(make()), list[tuple[int, int, float]]()
     config = SynthesisConfig(steps=30, learning_rate=0.1, widths=3, per_step=2)
     found = synthesise(network, images(16), 8, 0, config, lambda *step: seen.append(step))
     assert found.shape == (8, 32, 32, 3)
     assert found.dtype == np.uint8
     assert [(step, steps) for step, steps, _ in seen] == [(i, 30) for i in range(1, 31)]
     errors = [error for _, _, error in seen]
-    assert np.mean(errors[-5:]) < 0.5 * np.mean(errors[:2])
+    assert np.mean(errors[-5:]) < share * np.mean(errors[:2])
 
 
 def test_what_is_shipped_has_the_statistics_too(network: SuperNet) -> None:
