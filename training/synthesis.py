@@ -23,12 +23,17 @@ Moments = list[tuple[Tensor, Tensor]]
 """Mean and variance of every batch norm's input, in the order of the network's modules."""
 
 
+SCALES = (1, 2, 4, 8, 16, 32)
+"""Pixels that a value of each layer of the pyramid covers, along each side."""
+
+
 @dataclass(frozen=True)
 class SynthesisConfig:
     """How images are synthesised."""
 
-    steps: int = 300
-    learning_rate: float = 0.05
+    steps: int = 200
+    learning_rate: float = 0.1
+    """Of the layers of the pyramid from scale 16 on; finer ones learn in proportion."""
     widths: int = 6
     """Architectures whose statistics are matched: smallest, largest, and random ones."""
     per_step: int = 2
@@ -55,13 +60,18 @@ def moments(network: SuperNet, x_NCHW: Tensor, architecture: Architecture) -> Mo
 
 
 def mismatch(found: Moments, wanted: Moments) -> Tensor:
-    """Mean over the layers of the relative distance of mean and standard deviation, in σ."""
+    """Mean over the layers of the distance of means and standard deviations, in σ.
+
+    A layer's distance is the root of the mean square over its channels. Squared, the distances of
+    the few layers that are hard would be all that counts.
+    """
     terms = []
     for (mean, variance), (true_mean, true_variance) in zip(found, wanted, strict=True):
         scale = (true_variance + 1e-5).sqrt()
         spread = ((variance + 1e-5).sqrt() - scale) / scale
         terms.append((((mean - true_mean) / scale) ** 2 + spread**2).mean())
-    return torch.stack(terms).mean()
+    # The root has no gradient at 0.
+    return (torch.stack(terms) + 1e-12).sqrt().mean()
 
 
 def synthesise(
@@ -74,7 +84,7 @@ def synthesise(
 ) -> NDArray[np.uint8]:
     """Synthesises calibration images that show nothing of the real ones.
 
-    Only the moments of the real images enter, never a pixel: the images start as smooth noise.
+    Only the moments of the real images enter, never a pixel: the images start as noise.
 
     Args:
         network: the trained SuperNet; its parameters get no gradient.
@@ -94,15 +104,19 @@ def synthesise(
     with torch.no_grad():
         wanted = [moments(network, real, a) for a in architectures]
     generator = torch.Generator().manual_seed(seed)
-    raw = _smooth_noise(count, network.config.height, network.config.width, generator)
-    raw.requires_grad_()
-    optimizer = torch.optim.Adam([raw], lr=config.learning_rate)
+    pyramid = _noise(count, network.config.height, network.config.width, generator)
+    # Adam moves every value by about its learning rate, whatever the gradient. At the scale of
+    # single pixels that is noise, to which the first layers are the most sensitive.
+    rates = [config.learning_rate * min(1.0, scale / 16) for scale in SCALES]
+    optimizer = torch.optim.Adam(
+        [{"params": [layer], "lr": rate} for layer, rate in zip(pyramid, rates, strict=True)]
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     network.requires_grad_(False)
     try:
         for step in range(config.steps):
             optimizer.zero_grad()
-            x_NCHW = normalise(network.config, raw.sigmoid())
+            x_NCHW = normalise(network.config, _images(pyramid))
             total = 0.0
             for k in range(config.per_step):
                 index = (step * config.per_step + k) % len(architectures)
@@ -114,15 +128,24 @@ def synthesise(
             on_step(step + 1, config.steps, total)
     finally:
         network.requires_grad_(True)
-    pixels = (raw.detach().sigmoid() * 255).round().to(torch.uint8)
+    with torch.no_grad():
+        pixels = (_images(pyramid) * 255).round().to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _smooth_noise(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Noise with energy at every scale, as pictures have; logits of pixels in [0, 1]."""
-    noise = torch.zeros(count, 3, height, width)
-    for scale in (1, 2, 4, 8, 16):
-        size = (max(1, height // scale), max(1, width // scale))
-        coarse = torch.randn(count, 3, *size, generator=generator)
-        noise += torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
-    return noise / 2
+def _noise(count: int, height: int, width: int, generator: torch.Generator) -> list[Tensor]:
+    """A pyramid of noise, stronger at coarser scales, as the content of pictures is."""
+    sizes = [(max(1, height // scale), max(1, width // scale)) for scale in SCALES]
+    return [
+        (0.04 * scale * torch.randn(count, 3, *size, generator=generator)).requires_grad_()
+        for scale, size in zip(SCALES, sizes, strict=True)
+    ]
+
+
+def _images(pyramid: list[Tensor]) -> Tensor:
+    """The layers of a pyramid, finest first, summed up as logits of pixels; RGB in [0, 1]."""
+    size = pyramid[0].shape[2:]
+    scaled = [
+        torch.nn.functional.interpolate(layer, size=size, mode="bilinear") for layer in pyramid
+    ]
+    return torch.stack(scaled).sum(dim=0).sigmoid()

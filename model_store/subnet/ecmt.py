@@ -93,9 +93,9 @@ def _mutate(
     """
     # With one candidate at a time the work is in the calls: channels are counted once for cost and
     # loss, and rng.random() is a quarter of rng.integers().
-    space, encoder = problem.space, problem.space.encoder
+    space, encoder = problem.space, slice(len(problem.space.encoder))  # its groups come first
     mutant_G = member_G.copy()
-    can_grow = encoder[member_G[encoder] < problem.top_G[encoder]]
+    can_grow = np.flatnonzero(member_G[encoder] < problem.top_G[encoder])
     if can_grow.size:
         mutant_G[can_grow[int(rng.random() * can_grow.size)]] += 1
     # Ends after at most as many steps as the encoder is high: at its smallest the encoder fits.
@@ -104,7 +104,7 @@ def _mutate(
         macs = int(problem.cost.macs(channels_1G)[0])
         if macs <= problem.budget:
             break
-        can_shrink = encoder[mutant_G[encoder] > 0]
+        can_shrink = np.flatnonzero(mutant_G[encoder])
         mutant_G[can_shrink[int(rng.random() * can_shrink.size)]] -= 1
     losses_1N = problem.losses(space.ratios_of(channels_1G))
     return mutant_G, macs, float(losses_1N[0] @ preferred_N)

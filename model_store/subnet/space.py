@@ -182,23 +182,25 @@ class SearchSpace:
         return np.array([len(g.channels) for g in self.groups], dtype=np.int64)
 
     @cached_property
-    def _table_GC(self) -> NDArray[np.int64]:
-        """Channel counts by group and choice, padded with the full width, shape [G, C]."""
-        widest = int(self.choices_G.max())
-        return np.array(
-            [g.channels + (g.full,) * (widest - len(g.channels)) for g in self.groups],
-            dtype=np.int64,
-        )
+    def _counts(self) -> NDArray[np.int64]:
+        """The channel counts of every group's choices, one group after the other."""
+        return np.array([c for g in self.groups for c in g.channels], dtype=np.int64)
+
+    @cached_property
+    def _starts_G(self) -> NDArray[np.int64]:
+        """Where each group's counts start."""
+        return np.cumsum(self.choices_G) - self.choices_G
 
     @cached_property
     def _full_G(self) -> NDArray[np.float64]:
         return np.array([g.full for g in self.groups], dtype=np.float64)
 
     @cached_property
-    def _within(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        pairs = [(i, self.index[g.within]) for i, g in enumerate(self.groups) if g.within]
-        columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return columns[:, 0], columns[:, 1]
+    def _limit_G(self) -> NDArray[np.int64] | None:
+        """The group of which each reads a prefix, or itself; None if no group does."""
+        if not any(g.within for g in self.groups):
+            return None
+        return np.array([self.index[g.within or g.name] for g in self.groups], dtype=np.int64)
 
     def channels_of(self, choices_PG: NDArray[np.int64]) -> NDArray[np.int64]:
         """Channel counts of a population given as choice indices, shape [P, G].
@@ -206,10 +208,10 @@ class SearchSpace:
         A group that reads a prefix of another is clipped to it here, so that equal sub-networks
         have equal counts.
         """
-        channels_PG = self._table_GC[np.arange(len(self.groups)), choices_PG]
-        reader, read = self._within
-        if reader.size:
-            channels_PG[:, reader] = np.minimum(channels_PG[:, reader], channels_PG[:, read])
+        # Searches ask for one row at a time, where take() costs half of what indexing does.
+        channels_PG = self._counts.take(choices_PG + self._starts_G)
+        if self._limit_G is not None:
+            np.minimum(channels_PG, channels_PG.take(self._limit_G, axis=1), out=channels_PG)
         return channels_PG
 
     def ratios_of(self, channels_PG: NDArray[np.int64]) -> NDArray[np.float64]:
