@@ -24,6 +24,18 @@ class RunName:
     variant: str | None = None
     """``static``, ``single:TASK`` or ``no-distillation``; None for the SuperNet."""
     seed: int = 0
+    """0 is the recipe's own."""
+    called: str | None = None
+    """What commands call the recipe, if not by its name: ``own``."""
+
+    def applied(self, recipe: Recipe) -> Recipe:
+        """The recipe of this run, made from the SuperNet's.
+
+        Raises:
+            ValueError: there is no such variant, or no such task.
+        """
+        made = varied(recipe, self.variant)
+        return replace(made, seed=self.seed) if self.seed else made
 
     @property
     def folder(self) -> str:
@@ -35,7 +47,8 @@ class RunName:
     def options(self) -> str:
         """What ``slimdial-train train`` is called with to make it, without ``--data``."""
         variant = f" --variant {self.variant}" if self.variant else ""
-        return f"{self.recipe}{variant}" + (f" --seed {self.seed}" if self.seed else "")
+        seed = f" --seed {self.seed}" if self.seed else ""
+        return f"{self.called or self.recipe}{variant}{seed}"
 
 
 def varied(recipe: Recipe, variant: str | None) -> Recipe:

@@ -34,7 +34,9 @@ class Judged:
             ValueError: the other is zero, so that nothing is relative to it.
         """
         if base == 0.0:
-            raise ValueError(f"task {self.name!r}: nothing is relative to a {self.metric.name} of 0")
+            raise ValueError(
+                f"task {self.name!r}: nothing is relative to a {self.metric.name} of 0"
+            )
         sign = 1.0 if self.metric.higher_is_better else -1.0
         return 100.0 * sign * (value - base) / base
 

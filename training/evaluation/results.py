@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from model_store.subnet.search import Algorithm
 from training.evaluate import Quality
+from training.evaluation.judged import Judged
 
 
 class Result(BaseModel):
@@ -184,8 +185,9 @@ class RunResults(Result):
     kind: Literal["run", "model"]
     digest: str
     """SHA-256 of the checkpoint, or of the model's manifest."""
-    seed: int
+    tasks: tuple[Judged, ...]
     test_images: int
+    """0 of a published model, of which nothing is measured."""
     full_gmacs: float
     smallest_gmacs: float
     predictor: PredictorFigures
