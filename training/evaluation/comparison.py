@@ -1,4 +1,4 @@
-"""``ecmt`` against ``evolution``: the measured loss, weighted by preference, at the same budgets."""
+"""``ecmt`` against ``evolution``: the measured loss, weighted by preference, at equal budgets."""
 
 from dataclasses import dataclass
 

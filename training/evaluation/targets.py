@@ -1,4 +1,4 @@
-"""The numbers that an evaluation comes down to, over the seeds, and the targets they are held to."""
+"""The numbers that an evaluation comes down to, over the seeds, and the targets set for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from model_store.subnet.search import Algorithm
 from training.evaluation.comparison import comparisons
 from training.evaluation.control import budget_use, preference_correlation
 from training.evaluation.gains import distillation_gain, over_singles, over_static
@@ -118,20 +119,23 @@ def headline(runs: Sequence[RunResults]) -> dict[str, Number]:
         "use of what budget and preference allow, worst budget": least_use,
     }
     found = {name: number(of, runs) for name, of in quantities.items()}
-    for algorithm, share in {(v.algorithm, v.share): None for r in runs for v in volumes(r)}:
-        for space in ("losses", "errors"):
-            found[f"HV of {space} at {share:.0%}, {algorithm}"] = number(
-                lambda r, a=algorithm, s=share, k=space: _volume(r, a, s, k),
-                runs,  # type: ignore[misc]
-            )
+    for algorithm, share in dict.fromkeys((v.algorithm, v.share) for r in runs for v in volumes(r)):
+        losses, errors = (number(_volume(algorithm, share, e), runs) for e in (False, True))
+        found[f"HV of losses at {share:.0%}, {algorithm}"] = losses
+        found[f"HV of errors at {share:.0%}, {algorithm}"] = errors
     return {name: n for name, n in found.items() if n.values}
 
 
-def _volume(results: RunResults, algorithm: str, share: float, space: str) -> float | None:
-    for v in volumes(results):
-        if (v.algorithm, v.share) == (algorithm, share):
-            return v.volume.losses if space == "losses" else v.volume.errors
-    return None
+def _volume(
+    algorithm: Algorithm, share: float, errors: bool
+) -> Callable[[RunResults], float | None]:
+    def of(results: RunResults) -> float | None:
+        for v in volumes(results):
+            if (v.algorithm, v.share) == (algorithm, share):
+                return v.volume.errors if errors else v.volume.losses
+        return None
+
+    return of
 
 
 def number(of: Callable[[RunResults], float | None], runs: Sequence[RunResults]) -> Number:
