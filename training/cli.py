@@ -11,21 +11,26 @@ import typer
 from model_store.published import ModelStore, default_root
 from training import checkpoint
 from training import predictor as predictors
+from training.cli_evaluate import evaluate
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
 from training.data.load import DataSets, load
 from training.data.loader import default_workers
 from training.describe import describe as describe_recipe
 from training.engine import Engine
-from training.evaluation.overview import overview
-from training.evaluation.resolve import resolve
-from training.evaluation.run import evaluate_all
-from training.evaluation.settings import Settings
-from training.evaluation.subject import Run
-from training.evaluation.targets import targets
 from training.fitted import load_fitted
 from training.loop import load_network
 from training.measure import measurer
+from training.options import (
+    DataOption,
+    JsonOption,
+    RecipeArgument,
+    RunsOption,
+    SeedOption,
+    StoreOption,
+    VariantOption,
+    WeightsOption,
+)
 from training.own import own
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
@@ -39,35 +44,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-RecipeArgument = Annotated[
-    str, typer.Argument(help="A recipe's name, or own for data of your own.")
-]
-DataOption = Annotated[
-    Path, typer.Option("--data", help="The data set's folder; rooms caches its scenes there.")
-]
-RunsOption = Annotated[
-    Path, typer.Option("--runs", help="Where checkpoints and samples are kept, by recipe.")
-]
-VariantOption = Annotated[
-    str | None,
-    typer.Option(
-        "--variant",
-        help="A network to compare with: static, single:TASK, or no-distillation.",
-    ),
-]
-SeedOption = Annotated[
-    int,
-    typer.Option("--seed", min=0, help="Another seed than the recipe's own, which 0 stands for."),
-]
-WeightsOption = Annotated[
-    Path | None,
-    typer.Option("--weights", help="Torchvision's state dict, for the encoder to start from."),
-]
-StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The model store; default: the shipped one.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
@@ -230,63 +206,7 @@ def describe(
         show_result(description.as_json(), as_json, description.as_text())
 
 
-@app.command()
-def evaluate(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN|MODEL...",
-            help="A recipe with its run, its seeds and its baselines; a run folder; or a published "
-            "model. Several must be of one recipe.",
-        ),
-    ],
-    data: DataOption = Path("data"),
-    runs: RunsOption = Path("runs"),
-    root: StoreOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Default: evaluation/ and the recipe's name.")
-    ] = None,
-    budgets: Annotated[
-        list[float] | None,
-        typer.Option("--budget", help="A share of the full GMACs; repeat it. Default: 1 and 0.44."),
-    ] = None,
-    preferences: Annotated[
-        int, typer.Option(min=2, max=24, help="Preferences to sample; the paper has 20.")
-    ] = Settings.preferences,
-    images: Annotated[
-        int | None, typer.Option(min=1, help="Test images to measure on; default: all.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure a trained SuperNet in the paper's tables and figures, and report them.
-
-    Interrupted, it goes on where it was when called again. Under torchrun, the processes it starts
-    share the measuring.
-    """
-    with errors(), started() as ranks, progress(ranks.first) as show:
-        settings = Settings(preferences=preferences, images=images)
-        settings = replace(settings, shares=tuple(budgets)) if budgets else settings
-        known = {**recipes(), "own": lambda: own(data)}
-        store = ModelStore(root or default_root())
-        found = [resolve(name, known, runs, store) for name in names]
-        subjects = [s for each in found for s in (each if isinstance(each, list) else [each])]
-        first = subjects[0]
-        name = first.name.recipe if isinstance(first, Run) else first.manifest.name
-        folder = out or Path("evaluation") / name
-
-        def load_sets(recipe: Recipe) -> DataSets:
-            with ranks.one_a_machine_first():
-                return load(recipe, data, lambda done, n: show("rendering scenes", done, n))
-
-        results = evaluate_all(subjects, settings, folder, load_sets, ranks, show)
-    if ranks.first:
-        report = folder / "report.md"
-        lines = [f"{t.verdict:8} {t.what}" for t in targets(results)]
-        show_result(
-            {"report": str(report), **overview(results)},
-            as_json,
-            "\n".join([*lines, f"report: {report}"]),
-        )
+app.command()(evaluate)
 
 
 def _recipe(name: str, data: Path) -> Recipe:

@@ -64,13 +64,13 @@ def grid(count: int, width: float = 3.4, height: float = 2.9) -> tuple[Figure, l
 
 
 def shared_legend(figure: Figure, axes: Axes) -> None:
-    """One legend for all panels, below them."""
+    """One legend for all panels, above them."""
     handles, names = axes.get_legend_handles_labels()
     if handles:
         figure.legend(
             handles,
             names,
-            loc="outside lower center",
+            loc="outside upper center",
             ncols=min(len(names), 4),
             fontsize=8,
             frameon=False,
@@ -84,6 +84,13 @@ def by_panel(tasks: Sequence[Judged]) -> tuple[Figure, list[tuple[Panel, Axes]]]
     for panel, axes in zip(found, cells, strict=True):
         axes.set_title(panel.title, fontsize=9)
     return figure, list(zip(found, cells, strict=True))
+
+
+def tidy(axes: Axes, task: Judged) -> None:
+    """Keeps the axis of a share, which has few values and may have one, below 1."""
+    if task.metric.higher_is_better:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, min(high, 1.0 + 0.04 * (1.0 - low)))
 
 
 def save(figure: Figure, path: Path) -> None:

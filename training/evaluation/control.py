@@ -73,4 +73,4 @@ def preference_correlation(
 def _rho(tau: Sequence[float], lower_is_better: Sequence[float]) -> float:
     if len(set(tau)) < 2 or len(set(lower_is_better)) < 2:
         return 0.0
-    return float(-spearmanr(tau, lower_is_better).statistic)
+    return float(-spearmanr(tau, lower_is_better).statistic) + 0.0  # no -0.0

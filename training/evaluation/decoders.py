@@ -1,6 +1,7 @@
 """Decoder widths for preferences: the paper's Fig. 8."""
 
 from model_store.subnet.preference import Preference
+from model_store.subnet.space import Architecture, Group
 from training.evaluation.answers import found
 from training.evaluation.results import Decoders, DecoderWidths
 from training.evaluation.settings import Settings
@@ -26,7 +27,13 @@ def translated(subject: Subject, settings: Settings) -> Decoders:
                 preference=preference,
                 normalised=checked.normalised(),
                 eq4={t: groups[t].ratios[c] for t, c in checked.decoder_choices().items()},
-                found={t: architecture[g.name] / g.full for t, g in groups.items()},
+                found={t: _ratio(architecture, g) for t, g in groups.items()},
             )
         )
     return Decoders(budget_gmacs=budget / 1e9, rows=tuple(rows))
+
+
+def _ratio(architecture: Architecture, decoder: Group) -> float:
+    """The width of a decoder; of a linear head, the share of the features that there are."""
+    whole = architecture[decoder.within] if decoder.within else decoder.full
+    return architecture[decoder.name] / whole

@@ -15,7 +15,8 @@ def budget_sweep(results: RunResults) -> Figure:
     """Quality against GMACs (Fig. 6), with the static networks that exist."""
     points = results.sweep.points
     measured = points[0].measured is not None
-    gmacs = [p.gmacs for p in points]
+    gmacs, uniform = [p.gmacs for p in points], results.sweep.uniform
+    how = "" if measured else ", predicted"
     singles = single_metrics(results)
     static = results.baselines.static.largest if results.baselines else None
     figure, cells = canvas.by_panel(results.tasks)
@@ -25,13 +26,16 @@ def budget_sweep(results: RunResults) -> Figure:
             for task in panel.tasks:
                 axes.plot(gmacs, [m[task.name] for m in metrics], color=GREY, alpha=0.25, lw=0.8)
         axes.plot(
-            gmacs,
-            [panel.mean(m) for m in metrics],
-            "o-" if measured else "o--",
-            color=BLUE,
-            ms=4,
-            label="one SuperNet" if measured else "one SuperNet, predicted",
+            [p.gmacs for p in uniform],
+            [panel.mean((p.measured or p.predicted).metrics) for p in uniform],
+            "s-",
+            color=ORANGE,
+            ms=3,
+            lw=1,
+            label=f"uniform widths{how}",
         )
+        means = [panel.mean(m) for m in metrics]
+        axes.plot(gmacs, means, "o-", color=BLUE, ms=4, label=f"search, equal preferences{how}")
         if static:
             mean = panel.mean(static.quality.metrics)
             axes.plot(static.gmacs, mean, "*", color=RED, ms=11, label="MTL-Static")
@@ -39,7 +43,7 @@ def budget_sweep(results: RunResults) -> Figure:
             axes.axhline(
                 panel.mean(singles), color=GREEN, ls="--", lw=1, label="single-task networks"
             )
-        axes.set_xlabel("GMACs", fontsize=8)
+        axes.set_xlabel("GMACs of the sub-network", fontsize=8)
     canvas.shared_legend(figure, cells[0][1])
     return figure
 

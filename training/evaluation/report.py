@@ -1,14 +1,18 @@
 """One run's report: Markdown, tables as CSV and JSON, figures as PNG."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from training.evaluation import canvas, figures, task_figures
 from training.evaluation import report_tables as tables
 from training.evaluation.gains import single_metrics
-from training.evaluation.results import RunResults
+from training.evaluation.results import Baseline, RunResults
 from training.evaluation.tables import Table
 from training.hypervolume import loss_reference
+from training.variants import SINGLE
 
 
 class Report:
@@ -35,7 +39,7 @@ class Report:
         link = f"[{table.title}](tables/{table.name}.csv)"
         self.say(link if wide else table.markdown())
 
-    def figure(self, name: str, figure: "canvas.Figure | None", caption: str) -> None:
+    def figure(self, name: str, figure: Figure | None, caption: str) -> None:
         """Adds a figure, if there is one."""
         if figure is not None:
             canvas.save(figure, self.folder / "figures" / f"{name}.png")
@@ -64,7 +68,8 @@ def write_report(results: RunResults, folder: Path) -> Path:
 
 
 def _about(results: RunResults) -> list[str]:
-    network = f"GMACs {results.smallest_gmacs:.4g} to {results.full_gmacs:.4g}, {len(results.tasks)} tasks."
+    gmacs = f"{results.smallest_gmacs:.4g} to {results.full_gmacs:.4g}"
+    network = f"{gmacs} GMACs, {len(results.tasks)} tasks."
     if results.kind == "model":
         return [
             f"A published model. {network}",
@@ -105,7 +110,7 @@ def _baselines(report: Report, results: RunResults) -> None:
         report.say(f"From the run folders {', '.join(f'`{r}`' for r in runs)}.")
     absent = tables.missing(baselines)
     if absent:
-        commands = "\n".join(f"slimdial-train train {b.options} --data DIR" for b in absent)
+        commands = "\n".join(_commands(absent))
         report.say(
             f"**Missing: {len(absent)} of {len(baselines.singles) + 2} baselines.** What depends "
             f"on them is a dash below. They are made by\n\n```sh\n{commands}\n```"
@@ -119,7 +124,25 @@ def _baselines(report: Report, results: RunResults) -> None:
     report.say("## CI-KD (the paper's Table 4)")
     if baselines.no_distillation.run is None:
         report.say("Not compared: there is no run without CI-KD.")
-    report.table(tables.distillation_table(results, baselines))
+    else:
+        report.say(f"Against `{baselines.no_distillation.run}`.")
+        report.table(tables.distillation_table(results, baselines))
+
+
+def _commands(absent: Sequence[Baseline]) -> list[str]:
+    """What makes these baselines: many single-task networks in one loop."""
+    singles = [b for b in absent if b.variant.startswith(SINGLE)]
+    if len(singles) <= canvas.MANY:
+        return [f"slimdial-train train {b.options} --data DIR" for b in absent]
+    tasks = " ".join(b.variant.removeprefix(SINGLE) for b in singles)
+    options = singles[0].options.replace(singles[0].variant, f"{SINGLE}$task")
+    others = [b for b in absent if b not in singles]
+    return [
+        *_commands(others),
+        f"for task in {tasks}; do",
+        f"  slimdial-train train {options} --data DIR",
+        "done",
+    ]
 
 
 def _budget(report: Report, results: RunResults) -> None:

@@ -19,8 +19,8 @@ def hypervolume_table(results: RunResults) -> Table:
     static = static_volume(results)
     largest = results.baselines.static.largest if results.baselines else None
     if static and largest:
-        row = ["MTL-Static", "", largest.gmacs, static.losses, static.errors, static.beyond]
-        rows.append(row)
+        point = (static.losses, static.errors, static.beyond)
+        rows.append(["MTL-Static", "", largest.gmacs, *point])
     columns = ["network", "budget", "mean GMACs", "HV of losses", "HV of errors", "beyond"]
     return Table.of("hypervolume", "Hypervolume over the sampled preferences", columns, rows)
 
@@ -123,11 +123,16 @@ def sweep_table(results: RunResults) -> Table:
     """Fig. 6 in numbers."""
     points = results.sweep.points
     rows: list[list[Cell]] = []
-    for p in points:
+    for name, p in [
+        *(("search", p) for p in points),
+        *(("uniform widths", p) for p in results.sweep.uniform),
+    ]:
         quality = p.measured or p.predicted
         metrics = [quality.metrics[t.name] for t in results.tasks]
-        rows.append([p.budget_gmacs, p.gmacs, over_singles(results, quality.metrics), *metrics])
-    columns = ["budget, GMACs", "GMACs", "Δ-MTL, %", *(t.name for t in results.tasks)]
+        rows.append(
+            [name, p.budget_gmacs, p.gmacs, over_singles(results, quality.metrics), *metrics]
+        )
+    columns = ["", "budget, GMACs", "GMACs", "Δ-MTL, %", *(t.name for t in results.tasks)]
     how = "measured" if points[0].measured else "predicted"
     return Table.of("sweep", f"Budget sweep for equal preferences, {how}", columns, rows)
 

@@ -64,6 +64,8 @@ class Sweep(Result):
     """Quality against the budget (Fig. 6)."""
 
     points: tuple[SweepPoint, ...]
+    uniform: tuple[SweepPoint, ...]
+    """Sub-networks of one width ratio for every group, which need no search."""
 
 
 class EncoderPoint(Result):

@@ -36,6 +36,7 @@ def marginal_curves(results: RunResults, marginal: Marginal) -> Figure:
                 name = f"{curve.encoder} encoder"
                 axes.plot(curve.preference, curve.metric, "o-", ms=3, color=colour, label=name)
         _titled(axes, task)
+        canvas.tidy(axes, task)
         axes.set_xticks([0, 0.5, 1])
     figure.supxlabel("preference of the task", fontsize=9)
     canvas.shared_legend(figure, cells[0])
@@ -56,8 +57,7 @@ def preference_scatter(results: RunResults) -> Figure:
         ]
         axes.plot(*zip(*measured, strict=True), "o", ms=4, color=BLUE, alpha=0.7)
         _titled(axes, task, f"  ρ {rho[task.name][0]:+.2f}")
-        if not task.metric.higher_is_better:
-            axes.invert_yaxis()
+        canvas.tidy(axes, task)
     figure.supxlabel(f"preference of the task; budget {share:.0%} of full GMACs", fontsize=9)
     return figure
 
@@ -104,7 +104,7 @@ def _by_task(count: int) -> tuple[Figure, Axes]:
     axes.grid(alpha=0.25, axis="x", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(count - 0.4, -0.6)
     return figure, axes
 
 
