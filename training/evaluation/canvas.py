@@ -95,5 +95,4 @@ def tidy(axes: Axes, task: Judged) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG. The same figure gives the same file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130, metadata={"Software": None})

@@ -1,6 +1,7 @@
 """One run's report: Markdown, tables as CSV and JSON, figures as PNG."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,47 +17,51 @@ from training.variants import SINGLE
 
 
 class Report:
-    """A Markdown file that grows, and the files that it shows.
+    """Text that grows, and the tables and figures that it shows."""
 
-    Args:
-        folder: where everything is written.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.text: list[str] = []
+        self.tables: list[Table] = []
+        self.figures: dict[str, Figure] = {}
 
     def say(self, *paragraphs: str) -> None:
         """Adds paragraphs."""
         self.text += paragraphs
 
     def table(self, table: Table, wide: bool = False) -> None:
-        """Adds a table and writes it as CSV and JSON; a wide one is only linked to."""
-        stem = self.folder / "tables" / table.name
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        stem.with_suffix(".csv").write_text(table.csv())
-        stem.with_suffix(".json").write_text(json.dumps(table.json(), indent=1))
+        """Adds a table; a wide one is only linked to."""
+        self.tables.append(table)
         link = f"[{table.title}](tables/{table.name}.csv)"
         self.say(link if wide else table.markdown())
 
     def figure(self, name: str, figure: Figure | None, caption: str) -> None:
         """Adds a figure, if there is one."""
         if figure is not None:
-            canvas.save(figure, self.folder / "figures" / f"{name}.png")
+            self.figures[name] = figure
             self.say(f"![{caption}](figures/{name}.png)", f"*{caption}*")
 
-    def write(self) -> Path:
-        """Writes the text."""
-        path = self.folder / "report.md"
-        path.write_text("\n\n".join(self.text) + "\n")
-        return path
+    @property
+    def markdown(self) -> str:
+        """The text."""
+        return "\n\n".join(self.text) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Writes ``report.md``, ``tables/`` as CSV and JSON, and ``figures/``, all made anew."""
+        for part in ("tables", "figures"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+            (folder / part).mkdir(parents=True)
+        for table in self.tables:
+            stem = folder / "tables" / table.name
+            stem.with_suffix(".csv").write_text(table.csv())
+            stem.with_suffix(".json").write_text(json.dumps(table.json(), indent=1))
+        for name, figure in self.figures.items():
+            canvas.save(figure, folder / "figures" / f"{name}.png")
+        (folder / "report.md").write_text(self.markdown)
 
 
-def write_report(results: RunResults, folder: Path) -> Path:
-    """Writes the report of a run or of a published model into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(results.model_dump_json(indent=1))
-    report = Report(folder)
+def report_of(results: RunResults) -> Report:
+    """The report of a run or of a published model."""
+    report = Report()
     report.say(f"# {results.name}", *_about(results))
     _volumes(report, results)
     _baselines(report, results)
@@ -64,7 +69,7 @@ def write_report(results: RunResults, folder: Path) -> Path:
     _control(report, results)
     _predictor(report, results)
     _calibration(report, results)
-    return report.write()
+    return report
 
 
 def _about(results: RunResults) -> list[str]:

@@ -17,7 +17,7 @@ from training.evaluation.marginal import marginalised
 from training.evaluation.memo import Memo
 from training.evaluation.overview import write_overview
 from training.evaluation.parts import Parts
-from training.evaluation.report import write_report
+from training.evaluation.report import report_of
 from training.evaluation.results import (
     Answers,
     Baselines,
@@ -68,6 +68,10 @@ def evaluate_all(
         raise ValueError(
             f"runs of one recipe, or one model, can be evaluated together; found {sorted(names)}"
         )
+    for subject in subjects:
+        # Whatever is missing is said before hours are spent on the others.
+        if isinstance(subject, Run):
+            subject.subject(ranks)
     found: list[RunResults] = []
     for subject in subjects:
         if isinstance(subject, Run):
@@ -76,7 +80,10 @@ def evaluate_all(
             results = evaluate_model(subject, settings, folder, ranks, show)
         found.append(results)
         if ranks.first:
-            write_report(results, folder / results.name)
+            own = folder / results.name
+            own.mkdir(parents=True, exist_ok=True)
+            (own / "results.json").write_text(results.model_dump_json(indent=1))
+            report_of(results).write(own)
     if ranks.first:
         write_overview(found, folder)
     return found

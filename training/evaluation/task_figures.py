@@ -66,7 +66,7 @@ def decoder_widths(results: RunResults, decoders: Decoders) -> Figure:
     """Normalised preferences, the widths of Eq. 4, and those that the search keeps (Fig. 8)."""
     names = [t.name for t in results.tasks]
     many = len(names) > MANY
-    height = 0.3 * len(decoders.rows) + (2.2 if many else 1.4)
+    height = 0.3 * len(decoders.rows) + (2.2 if many else 1.6)
     figure = Figure(figsize=(13 if many else 10, height), layout="constrained")
     shown: list[tuple[str, list[Mapping[str, float]]]] = [
         ("preference, min-max normalised", [r.normalised for r in decoders.rows]),

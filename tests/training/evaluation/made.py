@@ -97,7 +97,7 @@ def baseline(
 
 
 def results(
-    tasks: Sequence[Judged] = dense_tasks(),  # noqa: B008 - frozen
+    tasks: Sequence[Judged] = dense_tasks(),
     static: float | None = 0.3,
     single: float | None = 0.3,
     without_distillation: float | None = 0.45,

@@ -29,5 +29,7 @@ def test_a_part_of_something_else_is_made_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{}", '{"key": 3}', "hello"])
 def test_foreign_files_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "parity.json").write_text(content)
-    with pytest.raises(ValueError, match="parity.json is not part of an evaluation; move it away"):
+    with pytest.raises(
+        ValueError, match=r"parity\.json is not part of an evaluation; move it away"
+    ):
         Parts(tmp_path, Ranks()).get("parity", [], Parity, lambda: part(6))
