@@ -130,7 +130,7 @@ def _baselines(report: Report, results: RunResults) -> None:
     if baselines.no_distillation.run is None:
         report.say("Not compared: there is no run without CI-KD.")
     else:
-        report.say(f"Against `{baselines.no_distillation.run}`.")
+        report.say(f"Against the run `{baselines.no_distillation.run}`.")
         report.table(tables.distillation_table(results, baselines))
 
 

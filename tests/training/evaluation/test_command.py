@@ -185,16 +185,3 @@ def test_a_network_trained_again_is_evaluated_again(evaluated: Evaluated, tmp_pa
     result = evaluated.evaluate(runs / "tiny", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "has since been trained again" in result.stderr.replace("\n", " ")
-
-
-def test_an_unfinished_baseline_counts_as_missing(evaluated: Evaluated, tmp_path: Path) -> None:
-    runs, out = tmp_path / "runs", tmp_path / "out"
-    shutil.copytree(evaluated.runs, runs)
-    shutil.copytree(evaluated.out, out)
-    path = runs / "tiny-static" / "checkpoint.pt"
-    checkpoint.save(path, checkpoint.load(path) | {"epoch": 0})
-    result = evaluated.evaluate(runs / "tiny", "--out", out)
-    assert result.exit_code == 0, result.output
-    text = (out / "tiny" / "report.md").read_text()
-    assert "Missing: 1 of 4 baselines." in text
-    assert "slimdial-train train tiny --variant static --data DIR" in text

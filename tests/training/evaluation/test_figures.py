@@ -6,15 +6,25 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
-from tests.training.evaluation.made import dense_tasks, many_tasks, results
+from tests.training.evaluation.made import many_tasks, results
 from training.evaluation import canvas
 from training.evaluation.overview import write_overview
-from training.evaluation.report import report_of
+from training.evaluation.report import Report, report_of
 
 FIGURES = {
     *("hypervolume", "gains", "budget-sweep", "search", "preference", "marginal"),
     *("decoder-widths", "predictor", "calibration"),
 }
+
+
+@pytest.fixture(scope="module")
+def few() -> Report:
+    return report_of(results())
+
+
+@pytest.fixture(scope="module")
+def many() -> Report:
+    return report_of(results(many_tasks()))
 
 
 def assert_readable(path: Path) -> None:
@@ -24,9 +34,9 @@ def assert_readable(path: Path) -> None:
         assert 300 <= image.height <= 2000, path
 
 
-def test_every_figure_is_drawn_and_shown(tmp_path: Path) -> None:
+def test_every_figure_is_drawn_and_shown(few: Report, tmp_path: Path) -> None:
     before = dict(mpl.rcParams)
-    report_of(results(dense_tasks())).write(tmp_path)
+    few.write(tmp_path)
     text = (tmp_path / "report.md").read_text()
     found = {path.stem: path for path in (tmp_path / "figures").iterdir()}
     assert set(found) == FIGURES
@@ -37,16 +47,16 @@ def test_every_figure_is_drawn_and_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["decoder-widths", "marginal", "gains", "budget-sweep"])
-def test_many_tasks_fit_a_figure(name: str, tmp_path: Path) -> None:
-    canvas.save(report_of(results(many_tasks())).figures[name], tmp_path / "figure.png")
+def test_many_tasks_fit_a_figure(name: str, many: Report, tmp_path: Path) -> None:
+    canvas.save(many.figures[name], tmp_path / "figure.png")
     assert_readable(tmp_path / "figure.png")
 
 
-def test_equal_results_give_equal_files(tmp_path: Path) -> None:
-    first, second = report_of(results()), report_of(results())
-    assert first.markdown == second.markdown
-    assert [t.csv() for t in first.tables] == [t.csv() for t in second.tables]
-    for name, report in (("a", first), ("b", second)):
+def test_equal_results_give_equal_files(few: Report, tmp_path: Path) -> None:
+    again = report_of(results())
+    assert few.markdown == again.markdown
+    assert [t.csv() for t in few.tables] == [t.csv() for t in again.tables]
+    for name, report in (("a", few), ("b", again)):
         canvas.save(report.figures["hypervolume"], tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
