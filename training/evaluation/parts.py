@@ -43,7 +43,9 @@ class Parts:
             ValueError: the file holds something else.
         """
         path = self.folder / f"{name}.json"
-        key = hashlib.sha256(json.dumps([kind.__name__, depends]).encode()).hexdigest()
+        # Results of another release may have other fields; those are made again.
+        schema = kind.model_json_schema()
+        key = hashlib.sha256(json.dumps([schema, depends]).encode()).hexdigest()
         stored = self.ranks.from_first(lambda: _read(path, key, kind))
         if stored is not None:
             return stored

@@ -19,11 +19,16 @@ from training import checkpoint
 from training.data.load import load
 from training.evaluate import calibrated, evaluate
 from training.evaluation.gauge import limited
+from training.evaluation.results import RunResults
+from training.evaluation.run import evaluate_run
+from training.evaluation.settings import Settings
+from training.evaluation.subject import Run
 from training.evaluation.targets import headline
 from training.loop import load_network
 from training.measure import calibration_batch
+from training.ranks import Ranks
 from training.supernet import cost_model
-from training.variants import varied
+from training.variants import RunName, varied
 
 TASKS = {"water-animals", "flowers"}
 
@@ -105,30 +110,38 @@ def test_the_summary_is_printed_as_json(evaluated: Evaluated) -> None:
     }
 
 
-def test_a_repeated_call_measures_nothing(evaluated: Evaluated, tmp_path: Path) -> None:
+def again(evaluated: Evaluated, out: Path) -> RunResults:
+    """Evaluates the run once more, from what is left in the folder."""
+    recipe = evaluated_recipe()
+    return evaluate_run(
+        Run(RunName("tiny"), evaluated.runs / "tiny", recipe, recipe),
+        Settings(images=IMAGES, preferences=PREFERENCES),
+        out,
+        lambda made: load(made, evaluated.data),
+        Ranks(),
+        lambda *_: None,
+    )
+
+
+def test_a_repeated_evaluation_measures_nothing(evaluated: Evaluated, tmp_path: Path) -> None:
     shutil.copytree(evaluated.out, tmp_path / "out")
     memo = tmp_path / "out" / "tiny" / "measured.jsonl"
     before = memo.read_bytes()
     parts = {p.name: p.stat().st_mtime_ns for p in (memo.parent / "parts").iterdir()}
-    result = evaluated.evaluate(evaluated.runs / "tiny", "--out", tmp_path / "out")
-    assert result.exit_code == 0, result.output
+    assert again(evaluated, tmp_path / "out") == evaluated.results
     assert memo.read_bytes() == before
     assert {p.name: p.stat().st_mtime_ns for p in (memo.parent / "parts").iterdir()} == parts
 
 
 def test_an_interrupted_evaluation_goes_on(evaluated: Evaluated, tmp_path: Path) -> None:
-    """Killed as it wrote a line, with two parts finished: it ends in the same report."""
-    out = tmp_path / "out"
-    shutil.copytree(evaluated.out, out)
-    own = out / "tiny"
+    """Killed as it wrote a line, with some parts finished: it ends in the same numbers."""
+    shutil.copytree(evaluated.out, tmp_path / "out")
+    own = tmp_path / "out" / "tiny"
     lines = (own / "measured.jsonl").read_bytes().splitlines(keepends=True)
     (own / "measured.jsonl").write_bytes(b"".join(lines[:-3]) + lines[-3][:40])
     for name in ("calibration", "sweep", "decoders"):
         (own / "parts" / f"{name}.json").unlink()
-    (own / "report.md").unlink()
-    result = evaluated.evaluate(evaluated.runs / "tiny", "--out", out)
-    assert result.exit_code == 0, result.output
-    assert (own / "report.md").read_bytes() == (evaluated.out / "tiny" / "report.md").read_bytes()
+    assert again(evaluated, tmp_path / "out") == evaluated.results
     found = (own / "measured.jsonl").read_bytes().splitlines(keepends=True)
     assert found[: len(lines) - 3] == lines[:-3]
     assert len(found) == len(lines)
