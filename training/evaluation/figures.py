@@ -22,9 +22,6 @@ def budget_sweep(results: RunResults) -> Figure:
     figure, cells = canvas.by_panel(results.tasks)
     for panel, axes in cells:
         metrics = [(p.measured or p.predicted).metrics for p in points]
-        if len(panel.tasks) > 1:
-            for task in panel.tasks:
-                axes.plot(gmacs, [m[task.name] for m in metrics], color=GREY, alpha=0.25, lw=0.8)
         axes.plot(
             [p.gmacs for p in uniform],
             [panel.mean((p.measured or p.predicted).metrics) for p in uniform],
@@ -54,8 +51,8 @@ def search_against_random(results: RunResults, encoders: Encoders) -> Figure:
     figure, cells = canvas.by_panel(results.tasks)
     for panel, axes in cells:
         drawn = [[panel.mean(m.quality.metrics) for m in p.random] for p in encoders.points]
-        for budget, values in zip(budgets, drawn, strict=True):
-            axes.plot([budget] * len(values), values, ".", color=GREY, ms=5)
+        dots = [(b, v) for b, values in zip(budgets, drawn, strict=True) for v in values]
+        axes.plot(*zip(*dots, strict=True), ".", color=GREY, ms=5, label="random encoder")
         axes.plot(
             budgets, [np.mean(v) for v in drawn], "--", color=GREY, label="random encoders, mean"
         )

@@ -30,7 +30,7 @@ def run(runs: Path, seed: int = 0) -> Run:
 
 def found(of: Run) -> dict[str, str | None]:
     """Variant to the folder it was found in."""
-    return {s.variant: s.path and s.path.parent.name for s in siblings(of, Ranks())}
+    return {s.variant: s.path.parent.name if s.path else None for s in siblings(of, Ranks())}
 
 
 def test_every_baseline_stands_in_a_folder_of_its_own(runs: Path) -> None:
