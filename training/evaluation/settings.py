@@ -38,11 +38,6 @@ class Settings:
             raise ValueError("at least 2 budgets, 1 random encoder and 2 comparisons are needed")
 
     @property
-    def full(self) -> float:
-        """The largest budget."""
-        return max(self.shares)
-
-    @property
     def tight(self) -> float:
         """The smallest budget."""
         return min(self.shares)

@@ -98,7 +98,7 @@ def decoder_widths(results: RunResults, decoders: Decoders) -> Figure:
 
 
 def _by_task(count: int) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.5, 1.3 + 0.32 * count), layout="constrained")
+    figure = Figure(figsize=(6.5, max(1.3 + 0.32 * count, 2.6)), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, axis="x", linewidth=0.6)

@@ -15,6 +15,7 @@ from tests.training.evaluation.conftest import (
     invoke,
     knowing,
 )
+from tests.training.evaluation.test_figures import assert_readable
 from training import checkpoint
 from training.data.load import load
 from training.evaluate import calibrated, evaluate
@@ -42,8 +43,9 @@ def test_it_leaves_a_report_tables_and_figures(evaluated: Evaluated) -> None:
     own = evaluated.out / "tiny"
     assert evaluated.printed["report"] == str(evaluated.out / "report.md")
     text = (own / "report.md").read_text()
-    for linked in (p for p in own.rglob("*.*") if p.suffix == ".png"):
+    for linked in (own / "figures").iterdir():
         assert str(linked.relative_to(own)) in text
+        assert_readable(linked)
     assert f"measured on {IMAGES} test images" in text
     assert "Missing" not in text
     assert len(list((own / "figures").iterdir())) == 9
