@@ -15,17 +15,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.output import show
-from model_store.manifest import TaskKind
-from model_store.subnet.space import Architecture
 from training.configs import recipes
 from training.data.load import load
-from training.evaluate import Quality, calibrated, evaluate
+from training.evaluate import calibrated, evaluate
+from training.evaluation.calibration import COUNTS, by_kind, spread
+from training.evaluation.subject import judged
 from training.loop import load_network
-from training.metrics import metric_of
 from training.publish import CalibrationKind, calibration_images
-from training.supernet import SuperNet
-
-COUNTS = (8, 16, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -38,22 +34,6 @@ class Row:
     """By kind of task, in the metric's unit, averaged over its tasks and the sub-networks."""
     by_width: dict[str, float]
     """The first kind's quality by sub-network."""
-
-
-def spread(network: SuperNet) -> dict[str, Architecture]:
-    """Sub-networks over the whole range: the extremes, three uniform and two random ones."""
-    space, rng = network.space, np.random.default_rng(1)
-    found = {"smallest": space.smallest()}
-    found |= {f"uniform {r:.0%}": space.uniform(r) for r in (0.5, 0.7, 0.85)}
-    return found | {"random": space.random(rng), "full": space.largest()}
-
-
-def by_kind(network: SuperNet, quality: Quality) -> dict[str, float]:
-    """Mean metric by kind of task."""
-    kinds: dict[TaskKind, list[float]] = {}
-    for task in network.config.tasks:
-        kinds.setdefault(task.kind, []).append(quality.metrics[task.name])
-    return {metric_of(kind).name: float(np.mean(values)) for kind, values in kinds.items()}
 
 
 def main(
@@ -75,7 +55,7 @@ def main(
         sets.test.batch(torch.arange(i, min(i + 64, test, len(sets.test))))
         for i in range(0, min(test, len(sets.test)), 64)
     ]
-    architectures = spread(network)
+    tasks, architectures = judged(config), spread(network.space)
     rows: list[Row] = []
     with Progress(console=Console(stderr=True)) as bars:
         bar = bars.add_task("synthesising", total=None)
@@ -92,7 +72,7 @@ def main(
                 progress(f"measuring {kind}", i, len(counts))
                 found = {
                     name: by_kind(
-                        network,
+                        tasks,
                         evaluate(calibrated(network, a, images_NCHW[:count]), batches),
                     )
                     for name, a in architectures.items()

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import safetensors.numpy
 import typer
@@ -11,41 +11,39 @@ import typer
 from model_store.published import ModelStore, default_root
 from training import checkpoint
 from training import predictor as predictors
+from training.cli_evaluate import evaluate
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
 from training.data.load import DataSets, load
 from training.data.loader import default_workers
 from training.describe import describe as describe_recipe
 from training.engine import Engine
+from training.fitted import load_fitted
 from training.loop import load_network
 from training.measure import measurer
+from training.options import (
+    DataOption,
+    JsonOption,
+    RecipeArgument,
+    RunsOption,
+    SeedOption,
+    StoreOption,
+    VariantOption,
+    WeightsOption,
+)
 from training.own import own
 from training.publish import CalibrationKind, calibration_images
 from training.publish import publish as publish_model
 from training.ranks import Ranks, started
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.run import run
+from training.variants import RunName
 
 app = typer.Typer(
     help="Train a multi-task SuperNet once, and publish it for slimdial to cut networks from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-RecipeArgument = Annotated[
-    str, typer.Argument(help="A recipe's name, or own for data of your own.")
-]
-DataOption = Annotated[
-    Path, typer.Option("--data", help="The data set's folder; rooms caches its scenes there.")
-]
-RunsOption = Annotated[
-    Path, typer.Option("--runs", help="Where checkpoints and samples are kept, by recipe.")
-]
-WeightsOption = Annotated[
-    Path | None,
-    typer.Option("--weights", help="Torchvision's state dict, for the encoder to start from."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
@@ -54,6 +52,8 @@ def train(
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
     weights: WeightsOption = None,
+    variant: VariantOption = None,
+    seed: SeedOption = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that make batches; default: by the cores.")
     ] = None,
@@ -71,10 +71,12 @@ def train(
     Under torchrun, the processes it starts train together.
     """
     with errors(), asked_to_stop() as stop, started() as ranks:
-        config = _starting(_recipe(recipe, data), weights)
+        base = _starting(_recipe(recipe, data), weights)
+        name = RunName(base.name, variant, seed)
+        config = name.applied(base)
         engine = Engine(workers or default_workers(), checkpointing, deterministic)
         sets = _load(config, data, ranks)
-        path = runs / config.name / "checkpoint.pt"
+        path = runs / name.folder / "checkpoint.pt"
         history = run(config, sets, path, engine, ranks, stop)
         if ranks.first:
             stopped = history[-1].epoch < config.training.epochs if history else stop()
@@ -83,7 +85,7 @@ def train(
                 as_json,
                 f"stopped: {path}\ncall the same command to go on"
                 if stopped
-                else f"trained: {path}\nnext: slimdial-train predictor {recipe} --data {data}",
+                else f"trained: {path}\nnext: slimdial-train {_after(recipe, name)} --data {data}",
             )
 
 
@@ -92,6 +94,7 @@ def predictor(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure sub-networks on the validation split and fit the accuracy predictor to them.
@@ -99,8 +102,9 @@ def predictor(
     Under torchrun, the processes it starts share the measuring.
     """
     with errors(), started() as ranks:
-        config = _recipe(recipe, data)
-        folder = runs / config.name
+        base = _recipe(recipe, data)
+        name = RunName(base.name, seed=seed)
+        config, folder = name.applied(base), runs / name.folder
         network = load_network(config, folder / "checkpoint.pt", ranks)
         digest = ranks.from_first(lambda: checkpoint.digest(folder / "checkpoint.pt"))
         sets = _load(config, data, ranks)
@@ -133,7 +137,7 @@ def predictor(
             f"{quality.metric_tau[t]:10.3f} {quality.metric_mae[t]:10.4f}"
             for t in tasks
         ]
-        lines.append(f"next: slimdial-train publish {recipe} --data {data}")
+        lines.append(f"next: slimdial-train publish {recipe}{_seeded(seed)} --data {data}")
         show_result(asdict(quality), as_json, "\n".join(lines))
 
 
@@ -142,9 +146,7 @@ def publish(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
-    root: Annotated[
-        Path | None, typer.Option("--store", help="The model store; default: the shipped one.")
-    ] = None,
+    root: StoreOption = None,
     version: Annotated[str, typer.Option(help="The version's name.")] = "1",
     calibration: Annotated[
         CalibrationKind,
@@ -157,14 +159,16 @@ def publish(
             min=1, help="Publish encoder widths in multiples of this; default: the recipe's."
         ),
     ] = None,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a trained SuperNet, after comparing it with PyTorch. Refuses on a difference."""
     with errors():
-        config = _recipe(recipe, data)
-        folder = runs / config.name
+        base = _recipe(recipe, data)
+        name = RunName(base.name, seed=seed)
+        config, folder = name.applied(base), runs / name.folder
         network = load_network(config, folder / "checkpoint.pt")
-        tensors, quality = _fitted(folder)
+        tensors, quality = load_fitted(folder)
         with progress() as show:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             pixels = calibration_images(network, sets, calibration, images, config.seed, show)
@@ -202,6 +206,9 @@ def describe(
         show_result(description.as_json(), as_json, description.as_text())
 
 
+app.command()(evaluate)
+
+
 def _recipe(name: str, data: Path) -> Recipe:
     if name == "own":
         return own(data)
@@ -212,6 +219,17 @@ def _recipe(name: str, data: Path) -> Recipe:
             "and own for the data that --data describes"
         )
     return known[name]()
+
+
+def _seeded(seed: int) -> str:
+    return f" --seed {seed}" if seed else ""
+
+
+def _after(recipe: str, name: RunName) -> str:
+    """The command that follows training."""
+    if name.variant is not None:
+        return f"evaluate {recipe}"
+    return f"predictor {recipe}{_seeded(name.seed)}"
 
 
 def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
@@ -228,28 +246,3 @@ def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
 def _load(config: Recipe, data: Path, ranks: Ranks) -> DataSets:
     with ranks.one_a_machine_first(), progress(ranks.first) as show:
         return load(config, data, lambda done, count: show("rendering scenes", done, count))
-
-
-def _fitted(folder: Path) -> tuple[dict[str, Any], predictors.PredictorQuality]:
-    tensors, quality = folder / "predictor.safetensors", folder / "predictor.json"
-    for file in (tensors, quality):
-        if not file.is_file():
-            raise ValueError(
-                f"{file} does not exist; fit the predictor first: slimdial-train predictor"
-            )
-    try:
-        with safetensors.safe_open(tensors, "numpy") as file:
-            measured = (file.metadata() or {}).get("checkpoint")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        fitted = predictors.PredictorQuality(**json.loads(quality.read_text()))
-    except (safetensors.SafetensorError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder}: the predictor cannot be read ({error}); "
-            "fit it again: slimdial-train predictor"
-        ) from error
-    if measured != checkpoint.digest(folder / "checkpoint.pt"):
-        raise ValueError(
-            f"{tensors} was fitted to a network that has since been trained again; "
-            "remove samples.jsonl beside it and fit it again: slimdial-train predictor"
-        )
-    return arrays, fitted

@@ -5,7 +5,7 @@ with their quality and with their diversity. Zitzler and Thiele 1999.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ from training.supernet import SuperNet
 
 PREFERENCES = 20
 """Preferences that the hypervolume is taken over (ECMT Sec. 5)."""
+
+
+FEW = 5
+"""The most tasks that count as few: those of PASCAL-Context, where CIFAR-100 has 20."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,28 @@ def hypervolume(losses_PN: NDArray[np.float64], reference: float) -> float:
     return math.fsum(sign * volume)
 
 
+def loss_reference(tasks: int) -> float:
+    """Every coordinate of the published reference point in loss space.
+
+    ECMT Tables 1 to 3, after CDMA: 4 for the 3 tasks of NYUD-v2, 3 for the 5 of PASCAL-Context, 1
+    for the 20 of CIFAR-100. Fewer tasks than 3 have that of 3, from 4 to 5 that of 5, and more
+    that of 20.
+    """
+    return 4.0 if tasks <= 3 else 3.0 if tasks <= FEW else 1.0
+
+
+def drawn_preferences(tasks: Sequence[str], count: int, seed: int) -> list[dict[str, float]]:
+    """Random preferences on the simplex (ECMT Sec. 5, after CDMA).
+
+    Dirichlet with every α = 0.2 for few tasks (NYUD-v2, PASCAL-Context), and 1 for many
+    (CIFAR-100).
+    """
+    rng = np.random.default_rng(seed)
+    alpha = np.full(len(tasks), 0.2 if len(tasks) <= FEW else 1.0)
+    drawn_PN = [rng.dirichlet(alpha).tolist() for _ in range(count)]
+    return [dict(zip(tasks, shares, strict=True)) for shares in drawn_PN]
+
+
 def measure_hypervolume(
     model: PublishedModel,
     network: SuperNet,
@@ -70,20 +96,16 @@ def measure_hypervolume(
 ) -> Hypervolume:
     """Measures the sub-networks of 20 random preferences at the middle of the budget range.
 
-    Preferences are drawn as in the paper: Dirichlet(1) for 20 tasks with the reference point 1 for
-    every loss, Dirichlet(0.2) for fewer with the reference point 3.
+    Preferences and reference point are the paper's (:func:`drawn_preferences`,
+    :func:`loss_reference`).
     """
-    many = len(model.space.tasks) > 5
-    reference = 1.0 if many else 3.0
-    rng = np.random.default_rng(seed)
+    reference = loss_reference(len(model.space.tasks))
     least = model.cost.of(model.space.smallest()) / 1e9
     budget = (least + model.cost.of(model.space.largest()) / 1e9) / 2
     pixels = torch.from_numpy(model.calibration_NHWC.copy())
     images_NCHW = pixels.permute(0, 3, 1, 2).float() / 255
     losses: list[list[float]] = []
-    for done in range(PREFERENCES):
-        shares = rng.dirichlet(np.full(len(model.space.tasks), 1.0 if many else 0.2))
-        preference = dict(zip(model.space.tasks, shares.tolist(), strict=True))
+    for done, preference in enumerate(drawn_preferences(model.space.tasks, PREFERENCES, seed)):
         choice = choose(model, SubnetRequest.of(model, budget, preference))
         quality = evaluate(calibrated(network, choice.architecture, images_NCHW), test)
         losses.append([quality.losses[t] for t in model.space.tasks])

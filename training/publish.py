@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model_store.manifest import CalibrationSpec
+from model_store.manifest import CalibrationSpec, Manifest
 from model_store.published import PUBLISHED_ALREADY, ModelError, ModelStore
 from model_store.subnet.weights import split_weights
 from training.data.load import DataSets
@@ -74,6 +74,37 @@ def calibration_images(
     )
 
 
+def packed(
+    recipe: Recipe,
+    network: SuperNet,
+    predictor: Mapping[str, NDArray[np.float32]],
+    data: DataSets,
+    images_NHWC: NDArray[np.uint8],
+    kind: CalibrationKind,
+    version: str,
+    rounding: int,
+) -> tuple[dict[str, bytes], Manifest]:
+    """The files of a model to be published, without a report, and their manifest.
+
+    The arguments are those of :func:`publish`.
+    """
+    real = data.train.batch(torch.arange(min(REAL_IMAGES, len(data.train)))).images_NCHW
+    full = calibrated(network, network.space.largest(), real)
+    calibration = CalibrationSpec(kind=kind, images=len(images_NHWC))
+    manifest = manifest_of(recipe, version, full.slices(), calibration, data.labels, rounding)
+    graph, weights = split_weights(export_onnx(full))
+    files = {
+        "supernet.onnx": graph,
+        "supernet.onnx.data": weights,
+        "predictor.safetensors": safetensors.numpy.save(dict(predictor)),
+        "calibration.npz": _npz(images=images_NHWC),
+        "report.json": b"{}",
+        "ATTRIBUTION": f"{recipe.attribution}\n".encode(),
+        **(_examples(data) if recipe.scenes else {}),
+    }
+    return files, manifest
+
+
 def publish(
     recipe: Recipe,
     network: SuperNet,
@@ -118,21 +149,8 @@ def publish(
         # The store refuses it too, but only after minutes of work.
         raise ModelError(store.root / recipe.name / version, PUBLISHED_ALREADY)
     progress("exporting", 0, 1)
-    real = data.train.batch(torch.arange(min(REAL_IMAGES, len(data.train)))).images_NCHW
-    full = calibrated(network, network.space.largest(), real)
-    calibration = CalibrationSpec(kind=kind, images=len(images_NHWC))
-    manifest = manifest_of(recipe, version, full.slices(), calibration, data.labels, rounding)
-    graph, weights = split_weights(export_onnx(full))
+    files, manifest = packed(recipe, network, predictor, data, images_NHWC, kind, version, rounding)
     progress("exporting", 1, 1)
-    files = {
-        "supernet.onnx": graph,
-        "supernet.onnx.data": weights,
-        "predictor.safetensors": safetensors.numpy.save(dict(predictor)),
-        "calibration.npz": _npz(images=images_NHWC),
-        "report.json": b"{}",
-        "ATTRIBUTION": f"{recipe.attribution}\n".encode(),
-        **(_examples(data) if recipe.scenes else {}),
-    }
     with TemporaryDirectory() as folder:
         trial = ModelStore(Path(folder))
         trial.publish(recipe.name, version, files, manifest)

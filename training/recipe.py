@@ -109,15 +109,16 @@ class TrainingConfig:
     distillation: float
     """Weight λ of the CI-KD loss."""
     sandwich: int = 4
-    """Networks b per step: the largest, the smallest and b - 2 random ones."""
+    """Networks b per step: the largest, the smallest and b - 2 random ones; 1 for a static network,
+    which has one width alone."""
     warmup: float = 0.2
     """Share of the steps in which the learning rate of one cycle rises."""
     schedule: Schedule = "one-cycle"
     """How the learning rate changes over the run (:mod:`training.schedule`)."""
 
     def __post_init__(self) -> None:
-        if self.sandwich < 2:
-            raise ValueError(f"a sandwich has at least 2 networks, found {self.sandwich}")
+        if self.sandwich < 1:
+            raise ValueError(f"a sandwich has at least 1 network, found {self.sandwich}")
         if self.epochs < 1 or self.batch_size < 2:
             raise ValueError("at least 1 epoch and a batch size of 2 are needed")
 
@@ -150,6 +151,9 @@ class Recipe:
     training: TrainingConfig
     predictor: PredictorConfig
     seed: int = 0
+    """Of the initial weights and of everything random in training."""
+    data_seed: int = 0
+    """Of rendered scenes and of the validation split: runs of several seeds share their data."""
     scenes: int = 0
     """Rendered training scenes, for recipes that render their own."""
     layout: LayoutName = "cifar100"

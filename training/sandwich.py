@@ -42,8 +42,10 @@ def sandwich(space: SearchSpace, b: int, rng: np.random.Generator) -> list[Archi
     """The b networks of a step: the largest, b - 2 random non-uniform ones, the smallest.
 
     Algorithm 1 says b - 1 random ones and Sec. 4.1 says b - 2; with the smallest and the largest
-    the latter makes b.
+    the latter makes b. A static network is a sandwich of the largest alone.
     """
+    if b == 1:
+        return [space.largest()]
     return [space.largest(), *(space.random(rng) for _ in range(b - 2)), space.smallest()]
 
 

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from tests.training.tiny import dense, network_of
-from tests.training.two_ranks import SAMPLES, partly_labelled, sampled, step, trained, validated
+from tests.training.two_ranks import (
+    SAMPLES,
+    gauged,
+    partly_labelled,
+    sampled,
+    step,
+    trained,
+    validated,
+)
 from training import checkpoint
 from training.ranks import Ranks, started
 
@@ -83,6 +91,14 @@ def test_samples_are_shared_and_written_in_order(
 def test_validation_is_shared(found: list[dict[str, Any]]) -> None:
     expected = validated(ALONE)
     assert found[0]["validation"] == found[1]["validation"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_sub_networks_are_measured_in_turns_for_all(
+    folder: Path, found: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    expected = gauged(tmp_path / "measured.jsonl", ALONE)
+    assert found[0]["gauged"] == found[1]["gauged"] == pytest.approx(expected, rel=1e-5)
+    assert len((folder / "measured.jsonl").read_text().splitlines()) == 3
 
 
 def test_what_stops_the_first_stops_all(found: list[dict[str, Any]]) -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from model_store.subnet.space import Architecture
-from tests.training.tiny import Noise, classifying, dense, network_of, some
+from tests.training.tiny import Noise, classifying, dense, images, network_of, some
 from training.data.source import Batch
 from training.engine import Engine, prepared
 from training.evaluate import Quality, normalise
+from training.evaluation.gauge import Gauge
+from training.evaluation.memo import Memo
 from training.loop import StepReport, load_network, train
 from training.measure import validation_losses
 from training.predictor import collect
@@ -111,6 +113,23 @@ def validated(ranks: Ranks) -> dict[str, float]:
         torch.set_num_threads(threads)
 
 
+def gauged(path: Path, ranks: Ranks) -> list[float]:
+    """Losses of three sub-networks, each measured on one rank, and one of them asked for twice."""
+    recipe: Recipe = classifying()
+    network = network_of(recipe)
+    asked = [some(network, seed) for seed in (1, 2, 1, 3)]
+    gauge = Gauge(
+        network=network,
+        identity="digest",
+        test=Noise.of(recipe, 12),
+        calibration_NCHW=images(8),
+        memo=Memo(path, ranks),
+        ranks=ranks,
+        show=lambda *_: None,
+    )
+    return [q.losses["animals"] for q in gauge.measure("measuring", asked)]
+
+
 def main(folder: Path) -> None:
     """Leaves what both found in the folder."""
     with started() as ranks:
@@ -122,6 +141,7 @@ def main(folder: Path) -> None:
             "steps": len(trained(folder / "checkpoint.pt", ranks, steps=2)),
             "measured": sampled(folder / "samples.jsonl", ranks),
             "validation": validated(ranks),
+            "gauged": gauged(folder / "measured.jsonl", ranks),
         }
         try:
             load_network(TRAINED, folder / "nowhere.pt", ranks)

@@ -93,6 +93,18 @@ class Cifar100:
     def __len__(self) -> int:
         return len(self.images_NHWC)
 
+    def of_task(self, name: str) -> "Cifar100":
+        """The images of one task alone."""
+        task = self.names.index(name)
+        mine_N = self.task_N == task
+        return Cifar100(
+            images_NHWC=self.images_NHWC[mine_N],
+            task_N=np.zeros(int(mine_N.sum()), dtype=np.int64),
+            label_N=self.label_N[mine_N],
+            names=(name,),
+            labels=(self.labels[task],),
+        )
+
     def pixels(self, indices_N: Tensor) -> Tensor:
         """The stored images at these indices, uint8 [N, 32, 32, 3]."""
         return torch.from_numpy(self.images_NHWC[indices_N.numpy()])

@@ -47,7 +47,7 @@ def load(
         ValueError: the folder does not hold the recipe's data; the error names the file.
     """
     train, test, labels = _parts(recipe, folder, on_render)
-    fitting, validation = split(train, VALIDATION_SHARE, recipe.seed)
+    fitting, validation = split(train, VALIDATION_SHARE, recipe.data_seed)
     return DataSets(fitting, validation, test, labels)
 
 
@@ -58,8 +58,8 @@ def _parts(
     network = recipe.network
     if recipe.scenes:
         workers = usable_cores()
-        train = load_split("train", recipe.scenes, recipe.seed, folder, workers, on_render)
-        test = load_split("test", TEST_SCENES, recipe.seed, folder, workers, on_render)
+        train = load_split("train", recipe.scenes, recipe.data_seed, folder, workers, on_render)
+        test = load_split("test", TEST_SCENES, recipe.data_seed, folder, workers, on_render)
         return Rooms(train), Rooms(test), {}
     if recipe.layout == "nyud":
         return load_nyud(folder, "train", network), load_nyud(folder, "val", network), {}
@@ -71,6 +71,9 @@ def _parts(
         return load_own(folder, "train", network), load_own(folder, "test", network), {}
     cifar = load_cifar100(folder, "train")
     tasks = tuple(t.name for t in network.tasks)
+    if len(tasks) == 1 and tasks[0] in cifar.names:
+        cifar = cifar.of_task(tasks[0])
+        return cifar, load_cifar100(folder, "test").of_task(tasks[0]), {}
     if cifar.names != tasks:
         raise ValueError(
             f"{folder / 'meta'} names the tasks {', '.join(cifar.names)}; "

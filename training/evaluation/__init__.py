@@ -1,0 +1,1 @@
+"""Evaluation of a trained SuperNet, or of a published model, in the paper's tables and figures."""

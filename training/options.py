@@ -1,0 +1,35 @@
+"""Arguments and options that commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A recipe's name, or own for data of your own.")
+]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="The data set's folder; rooms caches its scenes there.")
+]
+RunsOption = Annotated[
+    Path, typer.Option("--runs", help="Where checkpoints and samples are kept, by recipe.")
+]
+VariantOption = Annotated[
+    str | None,
+    typer.Option(
+        "--variant",
+        help="A network to compare with: static, single:TASK, or no-distillation.",
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", min=0, help="Another seed than the recipe's own, which 0 stands for."),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Torchvision's state dict, for the encoder to start from."),
+]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="The model store; default: the shipped one.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
