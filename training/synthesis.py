@@ -32,8 +32,10 @@ class SynthesisConfig:
     """How images are synthesised."""
 
     steps: int = 200
-    learning_rate: float = 0.1
-    """Of the layers of the pyramid from scale 16 on; finer ones learn in proportion."""
+    learning_rate: float = 0.035
+    """Of single pixels, in units of the real images' contrast between neighbours."""
+    coarsest: int = 16
+    """Layers of the pyramid learn in proportion to their scale, up to this one."""
     widths: int = 6
     """Architectures whose statistics are matched: smallest, largest, and random ones."""
     per_step: int = 2
@@ -106,8 +108,10 @@ def synthesise(
     generator = torch.Generator().manual_seed(seed)
     pyramid = _noise(count, network.config.height, network.config.width, generator)
     # Adam moves every value by about its learning rate, whatever the gradient. At the scale of
-    # single pixels that is noise, to which the first layers are the most sensitive.
-    rates = [config.learning_rate * min(1.0, scale / 16) for scale in SCALES]
+    # single pixels that is noise, to which the first layers are the more sensitive the less of it
+    # there is in the real images.
+    rate = config.learning_rate * _contrast(real_NCHW)
+    rates = [rate * min(scale, config.coarsest) for scale in SCALES]
     optimizer = torch.optim.Adam(
         [{"params": [layer], "lr": rate} for layer, rate in zip(pyramid, rates, strict=True)]
     )
@@ -131,6 +135,12 @@ def synthesise(
     with torch.no_grad():
         pixels = (_images(pyramid) * 255).round().to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _contrast(images_NCHW: Tensor) -> float:
+    """Standard deviation of the differences between neighbouring pixels, in logits."""
+    # The sigmoid's slope is a quarter at most. No image is flatter than 8 bits say.
+    return 4.0 * max(float(images_NCHW.diff(dim=3).std()), 1 / 255)
 
 
 def _noise(count: int, height: int, width: int, generator: torch.Generator) -> list[Tensor]:
