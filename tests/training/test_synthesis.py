@@ -73,11 +73,11 @@ def test_statistics_come_half_way_to_those_of_other_real_images(
         assert found.dtype == np.uint8
         return torch.from_numpy(found).permute(0, 3, 1, 2).float() / 255
 
-    config = SynthesisConfig(steps=40, learning_rate=0.016, widths=4, per_step=2)
+    config = SynthesisConfig(steps=60, learning_rate=0.016, widths=3, per_step=2)
     start = distance(synthetic(replace(config, steps=1, learning_rate=1e-9)))
     seen.clear()
     assert distance(synthetic(config)) < 0.5 * (start + distance(images(16, seed=1)))
-    assert [(step, steps) for step, steps, _ in seen] == [(i, 40) for i in range(1, 41)]
+    assert [(step, steps) for step, steps, _ in seen] == [(i, 60) for i in range(1, 61)]
     errors = [error for _, _, error in seen]
     assert np.mean(errors[-5:]) < np.mean(errors[:2])
 
