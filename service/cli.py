@@ -118,7 +118,7 @@ def extract(
     """Search, cut out and calibrate a sub-network, and write it as an ONNX file."""
     from model_store.subnetwork import build
     from service.cli_print import print_choice
-    from service.settings import usable_cores
+    from service.cpu_limit import usable_cores
 
     with failures():
         _refuse_overwriting(output, force)
