@@ -51,7 +51,8 @@ def serve(
     default_model: Annotated[str | None, typer.Option(help="Of requests that name none.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="An embedded server if not set.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Of the embedded server.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or tensorrt.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Serve predictions and sub-networks over HTTP. More settings: SLIMDIAL_... variables."""
@@ -68,6 +69,7 @@ def serve(
         "redis_url": redis_url,
         "data_dir": data_dir,
         "device": device,
+        "workers": workers,
         "log_level": log_level,
     }
     with failures():

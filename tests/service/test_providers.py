@@ -29,14 +29,14 @@ def test_a_fallback_to_the_cpu_is_loud_and_says_why(caplog: pytest.LogCaptureFix
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "CUDA does not work" in record.message
-    with pytest.raises(DeviceError, match="was asked for and does not work: .*nvidia-smi"):
+    with pytest.raises(DeviceError, match=r"was asked for and does not work: .*nvidia-smi"):
         choose_device("cuda", 1)
 
 
 def test_where_a_gpu_is_required_there_is_no_fallback() -> None:
     if cuda_works():
         pytest.skip("CUDA works here")
-    with pytest.raises(DeviceError, match="does not work: .*pip install"):
+    with pytest.raises(DeviceError, match=r"does not work: .*pip install"):
         choose_device("auto", 1, require_gpu=True)
     with pytest.raises(DeviceError, match="choose one of them"):
         choose_device("cpu", 1, require_gpu=True)
