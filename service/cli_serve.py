@@ -14,7 +14,7 @@ from service.describe import budget_range
 from service.providers import DeviceError, choose_device
 from service.server import make_server
 from service.settings import Settings
-from service.workers import configure_logging, serve
+from service.workers import WorkerError, configure_logging, serve
 
 
 def run(given: Mapping[str, Any]) -> None:
@@ -26,7 +26,7 @@ def run(given: Mapping[str, Any]) -> None:
     Raises:
         ModelError: no model can be served.
         typer.BadParameter: a setting is malformed.
-        typer.Exit: the port is taken, or the device does not work.
+        typer.Exit: the port is taken, the device does not work, or a worker did not start.
     """
     start = time.perf_counter()
     try:
@@ -58,6 +58,9 @@ def run(given: Mapping[str, Any]) -> None:
             serve(settings, welcome)
         else:
             make_server(settings, catalog, lambda server: welcome(server.url)).run()
+    except WorkerError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
     except SystemExit as error:  # uvicorn has logged why
         typer.echo("error: the server did not start; is the port taken? try --port 0", err=True)
         raise typer.Exit(1) from error

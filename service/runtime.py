@@ -151,6 +151,7 @@ async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) 
             log.warning("no embedded server, going on from memory: %s", error)
     runtime = _assemble(settings, metrics, catalog, device, embedded, url)
     await runtime.probe()
+    runtime.tell()
     log.info(
         "serving %s on %s, cache in %s",
         ", ".join(f"{n} {m.manifest.version}" for n, m in catalog.models.items()),

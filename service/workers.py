@@ -26,6 +26,10 @@ METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _START_S = 60.0
 
 
+class WorkerError(Exception):
+    """A worker did not start; its own log says why."""
+
+
 def configure_logging(settings: Settings) -> None:
     """Logs of a process: what the service says, and uvicorn's warnings."""
     logging.basicConfig(
@@ -44,6 +48,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
     Raises:
         SystemExit: the port is taken; uvicorn has logged so.
+        WorkerError: a worker did not start; the others have been stopped.
     """
     # A folder of its own for every start: numbers of an earlier one must not be counted.
     with tempfile.TemporaryDirectory(prefix="slimdial-metrics-") as folder:
@@ -57,7 +62,10 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         )
         listener = config.bind_socket()
         with listener:
-            Workers(config, listener, Path(folder), ready).run()
+            supervisor = Workers(config, listener, Path(folder), ready)
+            supervisor.run()
+        if supervisor.failed:
+            raise WorkerError("a worker did not start; the log above says why")
 
 
 def worker_app(settings: Settings, metrics: Path) -> FastAPI:
@@ -87,6 +95,7 @@ class Workers(Multiprocess):
         super().__init__(config, [listener])
         self._metrics = metrics
         self._ready = ready
+        self.failed = False
 
     def init_processes(self) -> None:
         """As uvicorn's, and waits for them; where one cannot start, the others are stopped."""
@@ -94,6 +103,7 @@ class Workers(Multiprocess):
         if all(p.wait_until_ready(_START_S, self.should_exit) for p in self.processes):
             self._ready(url_of(self.config.host, self.sockets[0].getsockname()[1]))
         else:
+            self.failed = not self.signal_queue  # a signal is no failure
             self.should_exit.set()
 
     def keep_subprocess_alive(self) -> None:
