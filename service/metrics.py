@@ -87,6 +87,12 @@ class Metrics:
             buckets=_FAST,
             registry=self.registry,
         )
+        self.builds_waiting = Gauge(
+            "slimdial_builds_waiting",
+            "Searches and builds of sub-networks that wait for their turn.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self._cache = {
             outcome: Counter(f"slimdial_cache_{name}", what, ["level"], registry=self.registry)
             for outcome, name, what in (

@@ -136,6 +136,11 @@ class Predictions:
         """Predictions that wait for their turn."""
         return self._alone.waiting + self._decoding.waiting + self._batched.waiting
 
+    @property
+    def running(self) -> int:
+        """Predictions whose turn it is."""
+        return self._alone.running + self._decoding.running + self._batched.running
+
     async def predict(
         self, query: PredictQuery, image: Callable[[], bytes], form: Form, deadline: float
     ) -> Answered:

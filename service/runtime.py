@@ -74,6 +74,7 @@ class Runtime:
         metrics.memory_entries.set(len(entries.memory))
         metrics.memory_bytes.set(entries.memory.bytes)
         metrics.waiting.set(self.predictions.waiting)
+        metrics.builds_waiting.set(self.subnets.waiting)
 
     async def close(self) -> None:
         """Ends all work and leaves Redis; the last service to leave stops an embedded server."""

@@ -85,6 +85,11 @@ class Subnets:
         self._builds: Flights[tuple[StoredSubnet, dict[str, float]]] = Flights()
 
     @property
+    def waiting(self) -> int:
+        """Searches and builds that wait for their turn."""
+        return self._building.searches.waiting + self._building.builds.waiting
+
+    @property
     def retry_after_s(self) -> int:
         """Whole seconds until the sub-networks that are being built now will be there."""
         return self._building.builds.retry_after_s

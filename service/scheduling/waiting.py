@@ -92,12 +92,15 @@ class Waiting(Generic[K, T]):
         expired: list[Entry[K, T]] = []
         while self._all:
             oldest = next(iter(self._all))
+            if oldest.deadline <= now:  # its place in the order goes with it
+                self.remove(oldest)
+                expired.append(oldest)
+                continue
             batch: list[Entry[K, T]] = []
             for entry in tuple(self._by_key[oldest.key]):
                 if len(batch) == most:
                     break
                 self.remove(entry)
                 (batch if entry.deadline > now else expired).append(entry)
-            if batch:
-                return Taken(tuple(batch), tuple(expired))
+            return Taken(tuple(batch), tuple(expired))
         return Taken((), tuple(expired))
