@@ -24,6 +24,7 @@ from service.settings import Settings
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _START_S = 60.0
+_HANGS_S = 30
 
 
 class WorkerError(Exception):
@@ -58,6 +59,8 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             partial(worker_app, settings, Path(folder)),
             factory=True,
             workers=settings.workers,
+            # A worker that is only slow, on a busy machine, is not to be killed.
+            timeout_worker_healthcheck=_HANGS_S,
             **options(settings),
         )
         listener = config.bind_socket()
