@@ -1,6 +1,7 @@
 """Several inputs as one, and one output as several: nothing is mixed, nothing is split wrongly."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -31,7 +32,9 @@ def split(outputs: Outputs, sizes: Sequence[int]) -> list[Outputs]:
             raise ValueError(
                 f"output {name!r} of {total} inputs has shape {values.shape}: expected {total} rows"
             )
-    ends = np.cumsum(sizes).tolist()
+    if len(sizes) == 1:
+        return [outputs]
+    ends = accumulate(sizes)
     return [
         {name: values[end - size : end] for name, values in outputs.items()}
         for size, end in zip(sizes, ends, strict=True)

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from model_store.subnet.graph import INPUT
 from service.batches import Outputs
 
 CUDA = "CUDAExecutionProvider"
@@ -97,7 +98,7 @@ class Device:
         """Some of a network's outputs. Sessions are thread-safe: several may run at a time."""
         if self.is_gpu:
             return run_bound(session, names, input_NCHW, "cuda")
-        found = session.run(list(names), {session.get_inputs()[0].name: input_NCHW})
+        found = session.run(list(names), {INPUT: input_NCHW})
         return dict(zip(names, found, strict=True))
 
     def _warm_up(self, session: ort.InferenceSession, size: int) -> None:
@@ -124,7 +125,7 @@ def run_bound(
     """
     binding = session.io_binding()
     value = ort.OrtValue.ortvalue_from_numpy(input_NCHW, place, 0)
-    binding.bind_ortvalue_input(session.get_inputs()[0].name, value)
+    binding.bind_ortvalue_input(INPUT, value)
     for name in names:
         binding.bind_output(name, place)
     session.run_with_iobinding(binding)
