@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from pydantic import BaseModel, ConfigDict
 
-from model_store.calibration import calibrate
+from model_store.calibration import CPU, Providers, calibrate
 from model_store.published import CALIBRATION, PublishedModel
 from model_store.request import SubnetRequest, canonical_digest
 from model_store.subnet.extraction import cut
@@ -169,18 +169,21 @@ def subnet_id(
     )[:32]
 
 
-def build(model: PublishedModel, choice: Choice, threads: int) -> Subnet:
+def build(
+    model: PublishedModel, choice: Choice, threads: int, providers: Providers = CPU
+) -> Subnet:
     """Cuts a sub-network out of the SuperNet: slice, calibrate, fold, finish (design Sec. 4).
 
     Args:
         model: the model; it is not changed.
         choice: what to cut.
         threads: threads that the calibration may use.
+        providers: where the calibration runs.
     """
     start = time.perf_counter()
     sliced = cut(model.graph, model.space, model.manifest.slices, choice.architecture, choice.tasks)
     cut_at = time.perf_counter()
-    statistics = calibrate(sliced, model.calibration_NHWC, threads)
+    statistics = calibrate(sliced, model.calibration_NHWC, threads, providers=providers)
     calibrated_at = time.perf_counter()
     folded, content = finish(sliced, statistics, _stamp(model, choice))
     end = time.perf_counter()

@@ -51,7 +51,8 @@ def serve(
     default_model: Annotated[str | None, typer.Option(help="Of requests that name none.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="An embedded server if not set.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Of the embedded server.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or tensorrt.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Serve predictions and sub-networks over HTTP. More settings: SLIMDIAL_... variables."""
@@ -68,6 +69,7 @@ def serve(
         "redis_url": redis_url,
         "data_dir": data_dir,
         "device": device,
+        "workers": workers,
         "log_level": log_level,
     }
     with failures():
@@ -118,7 +120,7 @@ def extract(
     """Search, cut out and calibrate a sub-network, and write it as an ONNX file."""
     from model_store.subnetwork import build
     from service.cli_print import print_choice
-    from service.settings import usable_cores
+    from service.cpu_limit import usable_cores
 
     with failures():
         _refuse_overwriting(output, force)

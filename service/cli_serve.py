@@ -1,7 +1,6 @@
 """``slimdial serve``: settings, models, server."""
 
 import json
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +12,9 @@ from model_store.published import PublishedModel
 from service.catalog import open_catalog
 from service.describe import budget_range
 from service.providers import DeviceError, choose_device
-from service.server import Server, make_server
+from service.server import make_server
 from service.settings import Settings
+from service.workers import WorkerError, configure_logging, serve
 
 
 def run(given: Mapping[str, Any]) -> None:
@@ -26,7 +26,7 @@ def run(given: Mapping[str, Any]) -> None:
     Raises:
         ModelError: no model can be served.
         typer.BadParameter: a setting is malformed.
-        typer.Exit: the port is taken, or the device does not work.
+        typer.Exit: the port is taken, the device does not work, or a worker did not start.
     """
     start = time.perf_counter()
     try:
@@ -35,31 +35,32 @@ def run(given: Mapping[str, Any]) -> None:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(p) for p in first["loc"])
         raise typer.BadParameter(f"setting {name}: {first['msg']}") from error
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if settings.log_level != "debug":
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    configure_logging(settings)
     try:
         catalog = open_catalog(settings.models_root, settings.default_model)
-        if settings.device == "cuda":
-            choose_device("cuda", settings.intra_op_threads)
+        if settings.require_gpu or settings.device in ("cuda", "tensorrt"):
+            choose_device(settings.device, settings.intra_op_threads, settings.require_gpu)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except DeviceError as error:
-        typer.echo(f"error: {error}; --device auto falls back to the CPU", err=True)
+        typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
 
-    def welcome(server: Server) -> None:
+    def welcome(url: str) -> None:
         model = catalog.get(None)
         seconds = time.perf_counter() - start
-        typer.echo(f"slimdial serves {', '.join(catalog.models)} on {server.url} ({seconds:.1f} s)")
-        typer.echo(f"Documentation: {server.url}/docs\nA first sub-network:\n")
-        typer.echo(f"  {example(server.url, model)}\n")
+        typer.echo(f"slimdial serves {', '.join(catalog.models)} on {url} ({seconds:.1f} s)")
+        typer.echo(f"Documentation: {url}/docs\nA first sub-network:\n")
+        typer.echo(f"  {example(url, model)}\n")
 
-    server = make_server(settings, catalog, welcome)
     try:
-        server.run()
+        if settings.workers > 1:
+            serve(settings, welcome)
+        else:
+            make_server(settings, catalog, lambda server: welcome(server.url)).run()
+    except WorkerError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
     except SystemExit as error:  # uvicorn has logged why
         typer.echo("error: the server did not start; is the port taken? try --port 0", err=True)
         raise typer.Exit(1) from error

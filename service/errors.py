@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 class ServiceError(Exception):
     """An error that a client is told about."""
 
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str, **extra: object) -> None:
         """What was wrong and what would be right.
@@ -78,6 +80,34 @@ class UnavailableError(ServiceError):
     """The service is not ready, or is shutting down."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    # A replica that starts or leaves does so within seconds; meanwhile another one is there.
+    headers = MappingProxyType({"Retry-After": "1"})
+
+
+class OverloadedError(ServiceError):
+    """As much waits as may: the client should come again."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        """What is full, and the seconds until what waits now will be done."""
+        super().__init__(f"{detail}: try again in {retry_after_s} s", retry_after_s=retry_after_s)
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class DeadlineError(ServiceError):
+    """The time that the client, or the service, allows for a request is over."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+
+    @classmethod
+    def waiting(cls) -> "DeadlineError":
+        """The request's turn did not come in time."""
+        return cls("the time for this request was over before its turn came")
+
+
+class ClientLeftError(Exception):
+    """The client closed its connection before there was an answer: nobody reads one."""
 
 
 class InvalidFieldsError(UnprocessableError):
@@ -127,7 +157,9 @@ def answer(error: Exception) -> Response:
     """The response to any exception."""
     match error:
         case ServiceError():
-            return problem(error.status, error.detail, error.extra)
+            return problem(error.status, error.detail, error.extra, error.headers)
+        case ClientLeftError():
+            return Response(status_code=499)  # for the metrics, as nginx counts these
         case InfeasibleBudget():
             return problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -158,6 +190,7 @@ def install(app: FastAPI) -> None:
     """Every error of the app goes through :func:`answer`."""
     for kind in (
         ServiceError,
+        ClientLeftError,
         InfeasibleBudget,
         ModelError,
         RequestValidationError,

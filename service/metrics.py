@@ -1,18 +1,34 @@
 """Prometheus metrics: one registry per app, base units and suffixes."""
 
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from model_store.cache import Level, Outcome
+from service.scheduling.scheduler import Batch
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """Everything that ``/metrics`` shows."""
+    """Everything that ``/metrics`` shows: of this process, or of all workers together.
 
-    def __init__(self) -> None:
+    Several workers keep their numbers in files of one folder, which must stand in
+    ``PROMETHEUS_MULTIPROC_DIR`` before prometheus_client is imported; any of them adds them up.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
+        """Everything is zero.
+
+        Args:
+            shared: the folder of several workers' numbers; None for a process on its own.
+        """
+        self._shared = shared
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        if shared is None:  # one worker's memory would pass for all of it
+            ProcessCollector(registry=self.registry)
         self.requests = Counter(
             "slimdial_http_requests",
             "Requests by route template and status.",
@@ -27,7 +43,28 @@ class Metrics:
             registry=self.registry,
         )
         self.in_flight = Gauge(
-            "slimdial_http_requests_in_flight", "Requests being answered.", registry=self.registry
+            "slimdial_http_requests_in_flight",
+            "Requests being answered.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.queue_seconds = Histogram(
+            "slimdial_queue_duration_seconds",
+            "Time that a prediction waited for its turn.",
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            "slimdial_batch_size",
+            "Predictions that ran together.",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            "slimdial_predictions_waiting",
+            "Predictions that wait for their turn.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.stage_seconds = {
             stage: Histogram(
@@ -50,6 +87,12 @@ class Metrics:
             buckets=_FAST,
             registry=self.registry,
         )
+        self.builds_waiting = Gauge(
+            "slimdial_builds_waiting",
+            "Searches and builds of sub-networks that wait for their turn.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self._cache = {
             outcome: Counter(f"slimdial_cache_{name}", what, ["level"], registry=self.registry)
             for outcome, name, what in (
@@ -62,31 +105,57 @@ class Metrics:
             for level in ("request", "subnet"):
                 counter.labels(level)
         self.sessions = Gauge(
-            "slimdial_sessions", "Inference sessions held.", registry=self.registry
+            "slimdial_sessions",
+            "Inference sessions held.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.session_bytes = Gauge(
             "slimdial_session_bytes",
             "Estimated memory of the inference sessions held.",
             registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.redis_up = Gauge(
-            "slimdial_redis_up", "1 while Redis is reachable.", registry=self.registry
+            "slimdial_redis_up",
+            "1 while Redis is reachable, from every worker.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
         )
         self.memory_entries = Gauge(
             "slimdial_memory_cache_entries",
             "Cache entries in memory, read while Redis is away.",
             registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.memory_bytes = Gauge(
-            "slimdial_memory_cache_bytes", "Bytes of those.", registry=self.registry
+            "slimdial_memory_cache_bytes",
+            "Bytes of those.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.provider = Gauge(
             "slimdial_execution_provider_info",
             "1 for the ONNX Runtime execution provider in use.",
             ["provider"],
             registry=self.registry,
+            multiprocess_mode="livemax",
         )
 
     def count_cache(self, level: Level, outcome: Outcome) -> None:
         """Counts one cache lookup."""
         self._cache[outcome].labels(level).inc()
+
+    def count_batch(self, batch: Batch) -> None:
+        """Counts predictions that start to run together."""
+        self.batch_size.observe(batch.size)
+        for seconds in batch.waited_s:
+            self.queue_seconds.observe(seconds)
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        if self._shared is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
+        return generate_latest(together)

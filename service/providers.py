@@ -7,74 +7,60 @@ than a line on stderr. So a small convolution is really run, with the fallback f
 import ctypes
 import importlib.util
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
+from service.device import CPU, CUDA, TENSORRT, Device
+
 log = logging.getLogger(__name__)
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
+Wanted = Literal["auto", "cpu", "cuda", "tensorrt"]
 
-# New input shapes would each cost an exhaustive search of convolution algorithms.
-_CUDA_OPTIONS = {
-    "cudnn_conv_algo_search": "HEURISTIC",
-    "arena_extend_strategy": "kSameAsRequested",
-}
+_ADVICE = (
+    "check that `nvidia-smi` works here (a container needs --gpus all or the NVIDIA runtime), and "
+    "install CUDA 13 and cuDNN 9, for instance with pip install 'onnxruntime-gpu[cuda,cudnn]'; or "
+    "unset SLIMDIAL_REQUIRE_GPU and use --device auto, which falls back to the CPU"
+)
 
 
 class DeviceError(Exception):
     """The device that was asked for does not work."""
 
 
-@dataclass(frozen=True)
-class Device:
-    """The execution provider in use, and why."""
-
-    provider: str
-    reason: str
-    intra_op_threads: int
-
-    def session(self, content: bytes) -> ort.InferenceSession:
-        """A session for an ONNX file."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.intra_op_threads
-        options.inter_op_num_threads = 1
-        # Threads that spin while they wait would take the cores from the next request.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        return ort.InferenceSession(content, options, providers=self._providers())
-
-    def _providers(self) -> list[Any]:
-        return [(CUDA, _CUDA_OPTIONS), CPU] if self.provider == CUDA else [CPU]
-
-
-def choose_device(wanted: Literal["auto", "cpu", "cuda"], intra_op_threads: int) -> Device:
+def choose_device(wanted: Wanted, intra_op_threads: int, require_gpu: bool = False) -> Device:
     """Finds out where networks can run.
 
+    Args:
+        wanted: cpu; or cuda or tensorrt, and nothing else; auto is CUDA if it works, else the CPU.
+        intra_op_threads: threads of one prediction on the CPU.
+        require_gpu: auto is cuda.
+
     Raises:
-        DeviceError: CUDA was demanded and does not work.
+        DeviceError: a GPU was demanded and does not work; it says why and what to do.
     """
     if wanted == "cpu":
+        if require_gpu:
+            raise DeviceError("the CPU was asked for, and a GPU is required: choose one of them")
         return Device(CPU, "the CPU was asked for", intra_op_threads)
-    reason = _cuda_fails()
+    provider = TENSORRT if wanted == "tensorrt" else CUDA
+    reason = _fails(provider)
     if reason is None:
-        log.info("networks run on %s", CUDA)
-        return Device(CUDA, "a convolution ran on CUDA", intra_op_threads)
-    if wanted == "cuda":
-        raise DeviceError(f"CUDA was asked for and does not work: {reason}")
+        log.info("networks run on %s", provider)
+        return Device(provider, f"a convolution ran on {provider}", intra_op_threads)
+    if wanted != "auto" or require_gpu:
+        raise DeviceError(f"{provider} was asked for and does not work: {reason}; {_ADVICE}")
     log.warning("networks run on the CPU, since CUDA does not work here: %s", reason)
     return Device(CPU, f"CUDA does not work here: {reason}", intra_op_threads)
 
 
-def _cuda_fails() -> str | None:
-    """Why a convolution cannot run on CUDA; None where it can."""
-    if CUDA not in ort.get_available_providers():
-        return "this onnxruntime was built without CUDA"
+def _fails(provider: str) -> str | None:
+    """Why a convolution cannot run on a provider; None where it can."""
+    if provider not in ort.get_available_providers():
+        return f"this onnxruntime was built without {provider}"
     if importlib.util.find_spec("nvidia"):
         ort.preload_dlls(msvc=False)  # CUDA and cuDNN from their wheels
     options = ort.SessionOptions()
@@ -83,26 +69,31 @@ def _cuda_fails() -> str | None:
     # The failure is reported below, in one line instead of several in colour.
     ort.set_default_logger_severity(4)
     try:
-        session = ort.InferenceSession(_convolution(), options, providers=[(CUDA, _CUDA_OPTIONS)])
+        session = ort.InferenceSession(convolution(), options, providers=[provider])
         session.run(None, {"x": np.ones((1, 3, 8, 8), np.float32)})
     except Exception as error:  # whatever the driver, the libraries or onnxruntime raise
-        return _missing_library() or " ".join(str(error).split())[:300]
+        return _missing_library(provider) or " ".join(str(error).split())[:300]
     finally:
         ort.set_default_logger_severity(2)
+    if session.get_providers()[0] != provider:
+        return f"onnxruntime fell back to {session.get_providers()[0]}"
     return None
 
 
-def _missing_library() -> str | None:
-    """The loader's own words, where the CUDA provider cannot even be loaded."""
-    library = Path(ort.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so"
+def _missing_library(provider: str) -> str | None:
+    """The loader's own words, where the provider cannot even be loaded."""
+    name = provider.removesuffix("ExecutionProvider").lower()
+    library = Path(ort.__file__).parent / "capi" / f"libonnxruntime_providers_{name}.so"
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        return str(error)
+        # Without the folders: the reason is shown by /healthz, paths are nobody's business there.
+        return str(error).replace(f"{library.parent}/", "")
     return None
 
 
-def _convolution() -> bytes:
+def convolution() -> bytes:
+    """A network of one convolution: input ``x`` [1, 3, 8, 8], output ``y``."""
     weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)

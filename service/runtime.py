@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_store.cache import CacheLimits, SubnetCache
 from model_store.cache_memory import MemoryEntries
@@ -13,13 +13,17 @@ from model_store.cache_periodic import every
 from model_store.cache_redis import Entries, connect
 from model_store.cache_server import EmbeddedServer, EmbeddedServerError
 from service.catalog import Catalog, open_catalog
+from service.device import Device
+from service.half import to_half
 from service.imaging import ImageLimits
 from service.metrics import Metrics
-from service.prediction import Predictions
-from service.providers import Device, choose_device
+from service.prediction import Parts, Predictions
+from service.providers import choose_device
+from service.scheduling.gate import Gate
+from service.scheduling.scheduler import Limits
 from service.sessions import Sessions
 from service.settings import Settings
-from service.subnets import Subnets
+from service.subnets import Building, Subnets
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +40,14 @@ class Runtime:
     device: Device
     cache: SubnetCache
     embedded: EmbeddedServer | None
-    builders: ThreadPoolExecutor
-    predictors: ThreadPoolExecutor
+    threads: "Threads"
     subnets: Subnets
     sessions: Sessions
     predictions: Predictions
     draining: bool = False
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
+    refusing: bool = False
+    """Set at the end of draining: what is under way is finished, and nothing new is begun."""
 
     async def probe(self) -> bool:
         """Whether Redis is there; an embedded server that died is started again first."""
@@ -60,14 +65,48 @@ class Runtime:
             await self.probe()
         except Exception:
             log.exception("probing Redis failed")
+        self.tell()
+
+    def tell(self) -> None:
+        """Brings those metrics up to date that are states, not events."""
+        entries, metrics = self.cache.entries, self.metrics
+        metrics.redis_up.set(entries.up)
+        metrics.memory_entries.set(len(entries.memory))
+        metrics.memory_bytes.set(entries.memory.bytes)
+        metrics.waiting.set(self.predictions.waiting)
+        metrics.builds_waiting.set(self.subnets.waiting)
 
     async def close(self) -> None:
         """Ends all work and leaves Redis; the last service to leave stops an embedded server."""
-        await asyncio.to_thread(self.builders.shutdown, cancel_futures=True)
-        await asyncio.to_thread(self.predictors.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self.threads.shut_down)
         await self.cache.entries.redis.aclose()
         if self.embedded is not None:
             await asyncio.to_thread(self.embedded.stop)
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Where blocking work runs. Each kind has its own, so that none keeps another one waiting."""
+
+    build: ThreadPoolExecutor
+    load: ThreadPoolExecutor
+    predict: ThreadPoolExecutor
+    accelerate: ThreadPoolExecutor
+
+    @staticmethod
+    def of(settings: Settings) -> "Threads":
+        """As many as the settings ask for; a thread is started when it is first needed."""
+        return Threads(
+            build=ThreadPoolExecutor(settings.max_builds + 1, "build"),
+            load=ThreadPoolExecutor(1, "load"),
+            predict=ThreadPoolExecutor(settings.threads, "predict"),
+            accelerate=ThreadPoolExecutor(1, "accelerate"),
+        )
+
+    def shut_down(self) -> None:
+        """Waits for what runs, and drops what does not."""
+        for pool in (self.build, self.predict, self.accelerate, self.load):
+            pool.shutdown(cancel_futures=True)
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +144,7 @@ async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) 
         catalog = await asyncio.to_thread(
             open_catalog, settings.models_root, settings.default_model
         )
-    device = await asyncio.to_thread(choose_device, settings.device, settings.intra_op_threads)
+    device = await asyncio.to_thread(_device, settings)
     if embedded is not None:
         try:
             await asyncio.to_thread(embedded.start)
@@ -113,6 +152,7 @@ async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) 
             log.warning("no embedded server, going on from memory: %s", error)
     runtime = _assemble(settings, metrics, catalog, device, embedded, url)
     await runtime.probe()
+    runtime.tell()
     log.info(
         "serving %s on %s, cache in %s",
         ", ".join(f"{n} {m.manifest.version}" for n, m in catalog.models.items()),
@@ -120,6 +160,17 @@ async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) 
         "Redis" if runtime.cache.entries.up else "memory",
     )
     return runtime
+
+
+def _device(settings: Settings) -> Device:
+    device = choose_device(settings.device, settings.intra_op_threads, settings.require_gpu)
+    if not device.is_gpu:
+        return device
+    return replace(
+        device,
+        convert=to_half if settings.gpu_precision == "fp16" else bytes,
+        warm_batches=(1,) if settings.batching == "off" else (1, settings.max_batch),
+    )
 
 
 def _assemble(
@@ -133,24 +184,30 @@ def _assemble(
     limits = CacheLimits(settings.request_ttl_s, settings.subnet_ttl_s)
     entries = Entries(connect(url), MemoryEntries(settings.memory_bytes), settings.subnet_ttl_s)
     cache = SubnetCache(entries, limits, metrics.count_cache)
-    builders = ThreadPoolExecutor(settings.threads, "build")
-    predictors = ThreadPoolExecutor(settings.threads, "predict")
-    subnets = Subnets(catalog, cache, builders, settings.threads, metrics)
-    sessions = Sessions(
-        device, settings.max_sessions, settings.max_session_bytes, predictors, metrics
+    threads = Threads.of(settings)
+    building = Building(
+        threads.build,
+        settings.threads,
+        device.providers,
+        # Searches are short and hold the interpreter: two at a time would take twice as long.
+        searches=Gate("searches", 1, settings.max_queued_builds),
+        builds=Gate("sub-networks", settings.max_builds, settings.max_queued_builds),
     )
+    subnets = Subnets(catalog, cache, building, metrics)
+    sessions = Sessions(device, settings.max_session_bytes, threads.load, metrics)
+    batching = device.is_gpu if settings.batching == "auto" else settings.batching == "on"
     predictions = Predictions(
-        subnets,
-        sessions,
-        predictors,
+        Parts(subnets, sessions, device, threads.predict, threads.accelerate),
+        Limits(
+            slots=max(1, settings.threads // settings.intra_op_threads),
+            queue=settings.max_queue,
+            batch=settings.max_batch if batching else 1,
+        ),
         ImageLimits(settings.max_image_bytes, settings.max_pixels),
         settings.max_output_bytes,
         metrics,
     )
     metrics.provider.labels(device.provider).set(1)
-    metrics.redis_up.set_function(lambda: float(entries.up))
-    metrics.memory_entries.set_function(lambda: float(len(entries.memory)))
-    metrics.memory_bytes.set_function(lambda: float(entries.memory.bytes))
     return Runtime(
         settings,
         metrics,
@@ -158,8 +215,7 @@ def _assemble(
         device,
         cache,
         embedded,
-        builders,
-        predictors,
+        threads,
         subnets,
         sessions,
         predictions,

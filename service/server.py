@@ -1,11 +1,10 @@
-"""uvicorn, taught to say that it is leaving before it does."""
+"""uvicorn: one process that listens, or several that share a socket."""
 
-import asyncio
-import logging
-import signal
+import math
 import socket
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,12 +14,25 @@ from service.catalog import Catalog
 from service.settings import Settings
 
 
-class Server(uvicorn.Server):
-    """On SIGTERM ``/readyz`` turns 503 at once; connections are closed after ``drain_s`` seconds.
+def options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told, with one worker or several."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "lifespan": "on",
+        # Longer than clients and load balancers keep idle connections, so that it is they who
+        # close them: a server that does so races with the next request.
+        "timeout_keep_alive": 75,
+        # No request may take longer; what hangs nevertheless must not keep the process for ever.
+        "timeout_graceful_shutdown": math.ceil(settings.request_timeout_s),
+    }
 
-    So a load balancer stops sending before requests would be refused. Ctrl-C, or a second
-    SIGTERM, skips the wait.
-    """
+
+class Server(uvicorn.Server):
+    """uvicorn's, which says when requests are answered, and ends with exit code 0."""
 
     def __init__(
         self, app: FastAPI, settings: Settings, ready: "Callable[[Server], None] | None" = None
@@ -29,25 +41,10 @@ class Server(uvicorn.Server):
 
         Args:
             app: the service.
-            settings: address, port and draining time.
+            settings: address and port.
             ready: called once requests are answered.
         """
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            # Longer than clients and load balancers keep idle connections, so that it is they who
-            # close them: a server that does so races with the next request.
-            timeout_keep_alive=75,
-        )
-        super().__init__(config)
-        self._app = app
-        self._drain_s = settings.drain_s
-        self._leaving = False
+        super().__init__(uvicorn.Config(app, **options(settings)))
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -57,24 +54,19 @@ class Server(uvicorn.Server):
             self._ready(self)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """The signal handler: runs in the main thread, between two steps of the event loop."""
-        runtime = getattr(self._app.state, "runtime", None)
-        if runtime is None or sig == signal.SIGINT or self._leaving or not self._drain_s:
-            self.should_exit = True
-            self.force_exit = self._leaving and sig == signal.SIGINT
-            self._leaving = True
-            return
-        self._leaving = True
-        runtime.draining = True
-        logging.getLogger(__name__).info("leaving in %.1f s: /readyz says 503", self._drain_s)
-        asyncio.get_running_loop().call_later(self._drain_s, setattr, self, "should_exit", True)
+        """As uvicorn's, which raises the signal again afterwards: to have ended is no failure."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     @property
     def url(self) -> str:
         """Where the service listens, once it does."""
-        port = self.servers[0].sockets[0].getsockname()[1]
-        host = self.config.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return url_of(self.config.host, self.servers[0].sockets[0].getsockname()[1])
+
+
+def url_of(host: str, port: int) -> str:
+    """An address as a URL."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def make_server(

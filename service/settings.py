@@ -3,19 +3,14 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 import platformdirs
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
-
-def usable_cores() -> int:
-    """The cores that this process may run on (a container's CPU set, not the whole machine)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from service.cpu_limit import usable_cores
 
 
 def default_data_dir() -> Path:
@@ -29,6 +24,11 @@ def default_data_dir() -> Path:
         return Path(tempfile.gettempdir()) / f"slimdial-{os.getuid()}"
 
 
+def _share_of_cores(given: dict[str, Any]) -> int:
+    workers: int = given.get("workers", 1)
+    return max(1, usable_cores() // workers)
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Sizes in bytes, times in seconds."""
 
@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     """0 takes a free port."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Processes that share the port, the cores, and the metrics."""
     models_root: Path | None = None
     """The folder of published models; those that ship with the project if not set."""
     default_model: str | None = None
@@ -73,17 +75,40 @@ class Settings(BaseSettings):
     """Bytes of one response's dense outputs before compression."""
     max_body_bytes: int = Field(default=32 << 20, gt=0)
 
-    max_sessions: int = Field(default=32, ge=1)
-    """Sub-networks held ready to predict."""
-    max_session_bytes: int = Field(default=1 << 30, gt=0)
-    """Estimated memory of those."""
-    threads: int = Field(default_factory=usable_cores, ge=1)
-    """Predictions that run at the same time, and threads of a calibration."""
+    max_session_bytes: int = Field(default=2 << 30, gt=0)
+    """Estimated memory of the sub-networks held ready to predict, of each worker."""
+    threads: int = Field(default_factory=_share_of_cores, ge=1)
+    """Threads that networks run on, of each worker: by default its share of the cores that the CPU
+    set and the container's quota allow."""
     intra_op_threads: int = Field(default=1, ge=1)
-    """Threads of one prediction on the CPU."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: CUDA where it really works, else the CPU. cuda: CUDA or refuse to start."""
+    """Threads of one prediction on the CPU; threads / intra_op_threads predictions run at a time.
+    """
+    request_timeout_s: float = Field(default=60.0, gt=0, le=86_400)
+    """The longest that a request may take; the header X-Request-Timeout-Ms asks for less."""
+    max_queue: int = Field(default=128, ge=0)
+    """Predictions that wait for a thread, of each worker; further ones are refused with 429."""
+    max_builds: int = Field(default=1, ge=1)
+    """Sub-networks that are cut out at a time, of each worker; each calibrates on all threads."""
+    max_queued_builds: int = Field(default=64, ge=0)
+    """Different sub-networks that wait for that; further ones are refused with 429."""
+    batching: Literal["auto", "on", "off"] = "auto"
+    """Whether waiting predictions of one sub-network run together. auto: on a GPU only."""
+    max_batch: int = Field(default=8, ge=1)
+    """The most predictions that run together."""
+
+    device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    """auto: CUDA where it really works, else the CPU. cuda, tensorrt: that or refuse to start."""
+    require_gpu: bool = False
+    """auto does not fall back to the CPU: the service refuses to start without a GPU."""
+    gpu_precision: Literal["fp32", "fp16"] = "fp32"
+    """What networks compute in on a GPU; inputs and outputs stay float32."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.require_gpu and self.device == "cpu":
+            raise ValueError("require_gpu and device cpu contradict each other")
+        return self
 
     drain_s: float = Field(default=2.0, ge=0)
-    """How long /readyz says 503 after SIGTERM before connections are closed."""
+    """How long requests are still answered after SIGTERM, while /readyz says 503."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -6,17 +6,20 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from model_store.cache import SubnetCache
 from model_store.cache_flights import Flights
 from model_store.cache_records import StoredSubnet
+from model_store.calibration import Providers
 from model_store.published import PublishedModel
 from model_store.subnetwork import Choice, Subnet, SubnetMetadata, SubnetRequest, build, choose
 from model_store.subnetwork import subnet_id as identify
 from service.catalog import Catalog
 from service.errors import NotFoundError, UnprocessableError
 from service.metrics import Metrics
+from service.scheduling.gate import Gate
 from service.schemas import Dial
 
 log = logging.getLogger(__name__)
@@ -24,6 +27,20 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 STAGES = ("search", "extract", "calibrate", "store")
+
+
+@dataclass(frozen=True)
+class Building:
+    """What searches and builds run with."""
+
+    executor: Executor
+    """With a thread for each place of the two gates."""
+    threads: int
+    """Threads of one calibration."""
+    providers: Providers
+    """Where calibrations run."""
+    searches: Gate
+    builds: Gate
 
 
 _Found = tuple[str, Choice | None, float]
@@ -49,8 +66,7 @@ class Subnets:
         self,
         catalog: Catalog,
         cache: SubnetCache,
-        executor: Executor,
-        threads: int,
+        building: Building,
         metrics: Metrics,
     ) -> None:
         """Builds nothing yet.
@@ -58,16 +74,25 @@ class Subnets:
         Args:
             catalog: the models.
             cache: where sub-networks are kept.
-            executor: where searches and builds run.
-            threads: threads of one calibration.
+            building: what searches and builds run with.
             metrics: told how long each stage took.
         """
         self._catalog = catalog
         self._cache = cache
-        self._executor = executor
-        self._threads = threads
+        self._building = building
         self._metrics = metrics
         self._searches: Flights[_Found] = Flights()
+        self._builds: Flights[tuple[StoredSubnet, dict[str, float]]] = Flights()
+
+    @property
+    def waiting(self) -> int:
+        """Searches and builds that wait for their turn."""
+        return self._building.searches.waiting + self._building.builds.waiting
+
+    @property
+    def retry_after_s(self) -> int:
+        """Whole seconds until the sub-networks that are being built now will be there."""
+        return self._building.builds.retry_after_s
 
     async def dial(self, dial: Dial) -> Dialled:
         """The sub-network for a budget and preferences.
@@ -76,6 +101,7 @@ class Subnets:
             NotFoundError: unknown model.
             UnprocessableError: the dial does not fit the model.
             InfeasibleBudget: no sub-network is that small.
+            OverloadedError: as many searches or builds wait as may.
         """
         model = self._catalog.get(dial.model)
         try:
@@ -188,9 +214,10 @@ class Subnets:
         return await self._searches.run(digest, work)
 
     async def _search(self, model: PublishedModel, request: SubnetRequest) -> tuple[Choice, float]:
-        start = time.perf_counter()
-        choice = await self._run(lambda: choose(model, request))
-        seconds = time.perf_counter() - start
+        async with self._building.searches.enter():
+            start = time.perf_counter()
+            choice = await self._run(partial(choose, model, request))
+            seconds = time.perf_counter() - start
         self._metrics.stage_seconds["search"].observe(seconds)
         return choice, 1e3 * seconds
 
@@ -200,31 +227,43 @@ class Subnets:
         subnet_id: str,
         chosen: Callable[[], Awaitable[Choice]],
     ) -> tuple[StoredSubnet, dict[str, float]]:
+        """Builds a sub-network once for all who ask at a time: they take one place in the queue."""
+        return await self._builds.run(
+            subnet_id, lambda: self._build_alone(model, subnet_id, chosen)
+        )
+
+    async def _build_alone(
+        self,
+        model: PublishedModel,
+        subnet_id: str,
+        chosen: Callable[[], Awaitable[Choice]],
+    ) -> tuple[StoredSubnet, dict[str, float]]:
         built_at = 0.0
 
         async def work() -> Subnet:
             nonlocal built_at
-            choice = await chosen()
-            subnet = await self._run(lambda: build(model, choice, self._threads))
+            choice, with_ = await chosen(), self._building
+            subnet = await self._run(partial(build, model, choice, with_.threads, with_.providers))
             built_at = time.perf_counter()
             return subnet
 
-        stored, here = await self._cache.build_once(subnet_id, work)
+        # A place first, the lock afterwards: who waits here must not keep other replicas waiting.
+        async with self._building.builds.enter():
+            stored, here = await self._cache.build_once(subnet_id, work)
         if not here:
             return stored, {}
         spent = {s: stored.metadata.timings_ms[s] for s in ("extract", "calibrate")}
-        if built_at:  # else this caller joined a build that another one measures
-            spent["store"] = 1e3 * (time.perf_counter() - built_at)
-            for stage, milliseconds in spent.items():
-                self._metrics.stage_seconds[stage].observe(milliseconds / 1e3)
-            log.info(
-                "built sub-network %s of %s: %.4f GMACs, %s",
-                subnet_id,
-                model.manifest.name,
-                stored.metadata.gmacs,
-                ", ".join(f"{s} {ms:.0f} ms" for s, ms in spent.items()),
-            )
+        spent["store"] = 1e3 * (time.perf_counter() - built_at)
+        for stage, milliseconds in spent.items():
+            self._metrics.stage_seconds[stage].observe(milliseconds / 1e3)
+        log.info(
+            "built sub-network %s of %s: %.4f GMACs, %s",
+            subnet_id,
+            model.manifest.name,
+            stored.metadata.gmacs,
+            ", ".join(f"{s} {ms:.0f} ms" for s, ms in spent.items()),
+        )
         return stored, spent
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return await asyncio.get_running_loop().run_in_executor(self._building.executor, work)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import RedirectResponse, Response
 
 from service.errors import UnavailableError
@@ -63,5 +63,6 @@ async def healthz(runtime: RuntimeDep) -> dict[str, Any]:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(runtime: RuntimeDep) -> Response:
-    """Text exposition format."""
-    return Response(generate_latest(runtime.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """Text exposition format; of several workers, all together."""
+    runtime.tell()
+    return Response(runtime.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -37,9 +37,13 @@ def serving(
     folder: Path = ROOT,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[Process]:
-    """Starts the service on a free port, waits until it says where, and ends it."""
+    """Starts the service, waits until it says where, and ends it.
+
+    It takes a free port, unless the arguments name one.
+    """
+    port = () if "--port" in arguments else ("--port", "0")
     popen = subprocess.Popen(
-        [*command, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+        [*command, "serve", *port, "--data-dir", str(data_dir), *arguments],
         cwd=folder,
         env={**environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

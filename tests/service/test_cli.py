@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli import app
+from service.providers import choose_device
 from tests.tiny import publish_tiny
 
 BUDGET = ["--budget", "0.005"]
@@ -29,6 +30,23 @@ def test_models() -> None:
     (listed,) = json.loads(run("models", "--json").stdout)["models"]
     assert listed["name"] == "tiny"
     assert listed["budget"]["min_gmacs"] < listed["budget"]["max_gmacs"]
+
+
+@pytest.mark.usefixtures("root")
+def test_serve_refuses_to_start_without_the_gpu_that_is_required(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if choose_device("auto", 1).is_gpu:
+        pytest.skip("CUDA works here")
+    monkeypatch.setenv("SLIMDIAL_REQUIRE_GPU", "1")
+    refused = run("serve", "--port", "0", "--data-dir", str(tmp_path))
+    assert refused.exit_code == 1
+    for advice in ("does not work", "nvidia-smi", "pip install", "SLIMDIAL_REQUIRE_GPU"):
+        assert advice in refused.stderr
+    assert "Traceback" not in refused.output
+    contradiction = run("serve", "--device", "cpu", "--data-dir", str(tmp_path))
+    assert contradiction.exit_code == 2
+    assert "contradict" in contradiction.stderr
 
 
 @pytest.mark.usefixtures("root")

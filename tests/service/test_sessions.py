@@ -26,8 +26,10 @@ def executor() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def sessions(executor: ThreadPoolExecutor, limit: int, limit_bytes: int = 1 << 30) -> Sessions:
-    return Sessions(choose_device("cpu", 1), limit, limit_bytes, executor, Metrics())
+def sessions(executor: ThreadPoolExecutor, subnet: Subnet, limit: int) -> Sessions:
+    """A pool with room for ``limit`` sub-networks."""
+    limit_bytes = limit * estimated_bytes(len(subnet.onnx))
+    return Sessions(choose_device("cpu", 1), limit_bytes, executor, Metrics())
 
 
 class Loader:
@@ -44,7 +46,7 @@ class Loader:
 
 
 async def test_many_users_share_one_session(subnet: Subnet, executor: ThreadPoolExecutor) -> None:
-    held = sessions(executor, limit=4)
+    held = sessions(executor, subnet, limit=4)
     load = Loader(subnet)
 
     async def use() -> int:
@@ -59,7 +61,7 @@ async def test_many_users_share_one_session(subnet: Subnet, executor: ThreadPool
 async def test_the_least_recently_used_is_closed(
     subnet: Subnet, executor: ThreadPoolExecutor
 ) -> None:
-    held = sessions(executor, limit=2)
+    held = sessions(executor, subnet, limit=2)
     load = Loader(subnet)
     for name in ("a", "b", "a", "c"):
         async with held.use(name, load):
@@ -68,34 +70,74 @@ async def test_the_least_recently_used_is_closed(
     assert load.loads == 3
 
 
-async def test_bytes_are_bounded_but_one_session_is_always_held(
+async def test_a_session_larger_than_the_budget_is_held_while_it_is_used(
     subnet: Subnet, executor: ThreadPoolExecutor
 ) -> None:
-    held = sessions(executor, limit=9, limit_bytes=1)
-    load = Loader(subnet)
-    for name in ("a", "b"):
-        async with held.use(name, load):
-            assert len(held) == 1
-    assert "b" in held
+    held = sessions(executor, subnet, limit=0)
+    async with held.use("a", Loader(subnet)):
+        assert len(held) == 1
+    assert len(held) == held.bytes == 0
 
 
-async def test_a_session_in_use_is_closed_by_its_last_user(
+async def test_a_session_in_use_is_never_closed(
     subnet: Subnet, executor: ThreadPoolExecutor
 ) -> None:
-    held = sessions(executor, limit=1)
+    held = sessions(executor, subnet, limit=1)
     load = Loader(subnet)
     async with held.use("a", load) as first:
-        async with held.use("b", load):
-            assert "a" not in held
+        async with held.use("b", load) as second:
+            assert ("a" in held, "b" in held) == (True, True)
+        # Back within the budget as soon as somebody leaves: the one that nobody uses goes.
+        assert ("a" in held, "b" in held) == (True, False)
         assert first.session.get_inputs()[0].name == "image"
     executor.shutdown()
-    assert not hasattr(first, "session")
+    assert hasattr(first, "session")
+    assert not hasattr(second, "session")
+
+
+async def test_a_session_that_is_waited_for_is_not_driven_out_by_another(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, subnet, limit=1)
+    load = Loader(subnet)
+
+    async def use(name: str) -> None:
+        async with held.use(name, load):
+            await asyncio.sleep(0)
+
+    # As many sub-networks at once as make the pool too small many times over: each is loaded once.
+    await asyncio.gather(*(use(name) for name in "abcdefgh" for _ in range(3)))
+    assert load.loads == 8
+    assert len(held) == 1
+
+
+async def test_predictions_go_on_while_another_subnetwork_is_loaded(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, subnet, limit=2)
+    load = Loader(subnet)
+    arrived = asyncio.Event()
+
+    async def never() -> tuple[SubnetMetadata, bytes]:
+        await arrived.wait()
+        return subnet.metadata, subnet.onnx
+
+    async def slow() -> None:
+        async with held.use("slow", never):
+            pass
+
+    waiting = asyncio.create_task(slow())
+    async with held.use("a", load) as first:
+        assert first.metadata == subnet.metadata
+    assert not waiting.done()
+    arrived.set()
+    await waiting
 
 
 async def test_a_failed_load_is_told_and_tried_again(
     subnet: Subnet, executor: ThreadPoolExecutor
 ) -> None:
-    held = sessions(executor, limit=1)
+    held = sessions(executor, subnet, limit=1)
 
     async def fail() -> tuple[SubnetMetadata, bytes]:
         raise OSError("gone")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from service.cpu_limit import usable_cores
 from service.settings import Settings, default_data_dir
 
 
@@ -21,9 +22,31 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(port=99).port == 99
 
 
+def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores = usable_cores()
+    assert Settings().threads == cores
+    assert Settings(workers=2 * cores).threads == 1
+    monkeypatch.setenv("SLIMDIAL_WORKERS", str(2 * cores))
+    assert Settings().threads == 1
+    assert Settings(threads=7).threads == 7
+
+
+def test_a_gpu_cannot_be_required_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIMDIAL_REQUIRE_GPU", "1")
+    assert Settings().require_gpu
+    with pytest.raises(ValidationError, match="contradict"):
+        Settings(device="cpu")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("WORKERS", "0"),
+        ("MAX_BATCH", "0"),
+        ("MAX_QUEUE", "-1"),
+        ("REQUEST_TIMEOUT_S", "0"),
+        ("BATCHING", "sometimes"),
+        ("GPU_PRECISION", "int8"),
         ("PORT", "-1"),
         ("PORT", "web"),
         ("REDIS_URL", "http://host"),

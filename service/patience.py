@@ -1,0 +1,71 @@
+"""How long a request may take: until its deadline, or until its client leaves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Header
+from starlette.types import Receive
+
+from service.errors import ClientLeftError, DeadlineError
+
+HEADER = "X-Request-Timeout-Ms"
+
+TimeoutMs = Annotated[
+    int | None,
+    Header(
+        alias=HEADER,
+        ge=1,
+        le=86_400_000,
+        description="Milliseconds after which the client no longer wants the answer (then it is "
+        "504), counted from when the request is there. The service's own limit is the longest.",
+    ),
+]
+
+
+def seconds_of(timeout_ms: int | None, longest_s: float) -> float:
+    """The shorter of what the client asks for and what the service allows, in seconds."""
+    return longest_s if timeout_ms is None else min(longest_s, timeout_ms / 1e3)
+
+
+@contextlib.asynccontextmanager
+async def patience(receive: Receive, seconds: float) -> AsyncIterator[float]:
+    """Cancels the block when its time is over or the client has left.
+
+    Args:
+        receive: the request's channel, its body already read: all that may still come is that the
+            client leaves.
+        seconds: from now on.
+
+    Yields:
+        The deadline in seconds of the event loop's clock.
+
+    Raises:
+        DeadlineError: the time was over.
+        ClientLeftError: the client left.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    left = False
+    try:
+        async with asyncio.timeout_at(deadline) as limit:
+
+            async def watch() -> None:
+                nonlocal left
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                left = True
+                # One way to end the block, not two that could get into each other's way.
+                limit.reschedule(0.0)
+
+            watcher = asyncio.create_task(watch())
+            try:
+                yield deadline
+            finally:
+                watcher.cancel()
+    except TimeoutError as error:
+        if left:
+            raise ClientLeftError from error
+        if limit.expired():
+            raise DeadlineError(f"the request took longer than its {seconds:g} s") from error
+        raise

@@ -1,0 +1,1 @@
+"""Who runs when: a bounded queue, slots, batches and deadlines between HTTP and the networks."""

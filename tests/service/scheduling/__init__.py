@@ -1,0 +1,1 @@
+"""Specifications of the scheduling between HTTP and the networks."""
