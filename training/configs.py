@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from training.benchmarks import celeba, nyud, pascal
 from training.data.rooms import CLASSES, PALETTE
+from training.published_recipes import celeba, nyud, pascal
 from training.recipe import (
     DeepLabV3Config,
     MobileNetV2Config,

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.training.data.celeba_files import write_celeba
-from training.benchmarks import celeba
 from training.data.celeba import load_celeba
 from training.data.load import load
+from training.published_recipes import celeba
 
 NETWORK = celeba().network
 

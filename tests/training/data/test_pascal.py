@@ -18,9 +18,9 @@ from tests.training.data.dense_files import (
     write_pascal,
 )
 from tests.training.data.networks import reading
-from training.benchmarks import pascal
 from training.data.decoded import Decoded
 from training.data.pascal import load_pascal
+from training.published_recipes import pascal
 
 AS_STORED = reading(*pascal().network.tasks, height=HEIGHT, width=WIDTH)
 
