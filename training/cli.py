@@ -32,7 +32,7 @@ from training.options import (
     WeightsOption,
 )
 from training.own import own
-from training.publish import CalibrationKind, calibration_images
+from training.publish import CalibrationKind, calibration_images, check_publishable
 from training.publish import publish as publish_model
 from training.ranks import Ranks, started
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
@@ -167,8 +167,10 @@ def publish(
         base = _recipe(recipe, data)
         name = RunName(base.name, seed=seed)
         config, folder = name.applied(base), runs / name.folder
+        store, divisor = ModelStore(root or default_root()), rounding or config.network.divisor
         network = load_network(config, folder / "checkpoint.pt")
         tensors, quality = load_fitted(folder)
+        check_publishable(config, store, version, divisor)
         with progress() as show:
             sets = load(config, data, lambda done, count: show("rendering scenes", done, count))
             pixels = calibration_images(network, sets, calibration, images, config.seed, show)
@@ -180,9 +182,9 @@ def publish(
                 sets,
                 pixels,
                 calibration,
-                ModelStore(root or default_root()),
+                store,
                 version,
-                rounding or config.network.divisor,
+                divisor,
                 show,
             )
         show_result(

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model_store.manifest import CalibrationSpec, Manifest
+from model_store.manifest import CalibrationSpec, Manifest, check_component
 from model_store.published import PUBLISHED_ALREADY, ModelError, ModelStore
 from model_store.subnet.weights import split_weights
 from training.data.load import DataSets
@@ -49,6 +49,22 @@ class Published:
     parity: float
     """Largest relative error against PyTorch."""
     report: Mapping[str, Any]
+
+
+def check_publishable(recipe: Recipe, store: ModelStore, version: str, rounding: int) -> None:
+    """Refuses what :func:`publish` could not write, before minutes of work.
+
+    Raises:
+        ModelError: the version exists.
+        ValueError: a malformed version, or a rounding that the network was not trained for.
+    """
+    if rounding < 1 or rounding % recipe.network.divisor:
+        raise ValueError(
+            f"the network was trained with widths in multiples of {recipe.network.divisor}; "
+            f"they can be published in multiples of that, found {rounding}"
+        )
+    if check_component("version", version) in store.versions(recipe.name):
+        raise ModelError(store.root / recipe.name / version, PUBLISHED_ALREADY)
 
 
 def calibration_images(
@@ -137,17 +153,10 @@ def publish(
 
     Raises:
         ParityError: a sub-network differs from PyTorch's; nothing is published.
-        ModelError: the version exists.
-        ValueError: a rounding that the network was not trained for.
+        ModelError: as :func:`check_publishable`.
+        ValueError: likewise.
     """
-    if rounding < 1 or rounding % recipe.network.divisor:
-        raise ValueError(
-            f"the network was trained with widths in multiples of {recipe.network.divisor}; "
-            f"they can be published in multiples of that, found {rounding}"
-        )
-    if version in store.versions(recipe.name):
-        # The store refuses it too, but only after minutes of work.
-        raise ModelError(store.root / recipe.name / version, PUBLISHED_ALREADY)
+    check_publishable(recipe, store, version, rounding)
     progress("exporting", 0, 1)
     files, manifest = packed(recipe, network, predictor, data, images_NHWC, kind, version, rounding)
     progress("exporting", 1, 1)

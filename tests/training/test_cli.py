@@ -142,6 +142,20 @@ def test_models_are_published_where_asked(commanded: Commanded) -> None:
     assert ModelStore(commanded.store.root).versions("tiny") == ("1",)
 
 
+def test_a_published_version_is_refused_before_images_are_made(
+    commanded: Commanded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def synthesised(*_: object) -> None:
+        raise AssertionError("minutes of work in vain")
+
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    monkeypatch.setattr("training.cli.calibration_images", synthesised)
+    folders = ("--data", commanded.data, "--runs", commanded.runs, "--store", commanded.store.root)
+    result = invoke("publish", "tiny", *folders)
+    assert result.exit_code == 1
+    assert "is published already" in result.stderr
+
+
 def test_sigterm_saves_and_the_run_goes_on(
     commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
