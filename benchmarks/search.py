@@ -24,7 +24,7 @@ from model_store.published import ModelStore, default_root, open_model
 from model_store.subnet.local_search import climb
 from model_store.subnet.preference import Preference
 from model_store.subnet.problem import Problem
-from model_store.subnet.repair import shrink_to_fit
+from model_store.subnet.repair import random_candidates
 from model_store.subnet.search import Algorithm, SearchResult, search
 
 REQUESTS = 200
@@ -87,13 +87,8 @@ def reference(problem: Problem, rng: np.random.Generator) -> float:
     Encoders are random, made to fit beside random decoders of the preference's path, and get the
     widest of those that fit: the space of ``evolution``.
     """
-    size, top_G, path_SG = 500, problem.top_G, problem.path_SG
-    batches = []
-    for _ in range(REFERENCE_CANDIDATES // size):
-        random_PG = rng.integers(0, top_G, size=(size, len(top_G)), endpoint=True)
-        steps_P = rng.integers(0, len(path_SG), size=size)
-        random_PG[:, problem.decoders] = path_SG[steps_P][:, problem.decoders]
-        batches.append(problem.with_decoders(shrink_to_fit(problem, random_PG, rng)))
+    size = 500
+    batches = [random_candidates(problem, size, rng) for _ in range(REFERENCE_CANDIDATES // size)]
     random_PG = np.concatenate(batches)
     best = random_PG[np.argsort(-problem.score(random_PG))[:REFERENCE_CLIMBS]]
     return max(float(problem.score(climb(problem, start_G)[0][None])[0]) for start_G in best)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from model_store.subnet.ecmt import ecmt
 from model_store.subnet.local_search import climb
 from model_store.subnet.problem import Choices, Problem
-from model_store.subnet.repair import shrink_to_fit
+from model_store.subnet.repair import random_candidates, shrink_to_fit
 
 POPULATION = 64
 GENERATIONS = 40
@@ -39,6 +39,11 @@ GENERATIONS = 40
 PATIENCE = 12
 """Generations without a better candidate after which the evolution ends."""
 
+_DRAWN = 512
+"""Random candidates, of which the best are climbed from."""
+
+_CLIMBED = 2
+
 _CROSSED = 0.5
 """Share of the children that have two parents."""
 
@@ -46,9 +51,10 @@ _CROSSED = 0.5
 def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
     """Evolves a population within the budget.
 
-    Local search comes before the evolution, on the best start with the paper's decoders and on the
+    Local search comes before the evolution, on the best start with the paper's decoders, on the
     widest encoder carved down beside the widest, the middle and the narrowest decoders of the path,
-    so that crossover has something to combine; and after it, if that found better.
+    and on the best of many random candidates, so that crossover has something to combine; and after
+    it, if that found better.
 
     Returns:
         The best candidate, [G], and how many candidates the predictor looked at.
@@ -63,6 +69,9 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
         carved_G, looks = _carved(problem, problem.path_SG[step])
         starts.append(carved_G)
         evaluations += looks
+    drawn_PG = random_candidates(problem, _DRAWN, rng)
+    starts += list(drawn_PG[np.argsort(-problem.score(drawn_PG), kind="stable")[:_CLIMBED]])
+    evaluations += len(drawn_PG)
     for start_G in starts:
         best_G, looks = climb(problem, start_G)
         elite.append(best_G)

@@ -51,3 +51,15 @@ def shrink_to_fit(problem: Problem, choices_PG: Choices, rng: np.random.Generato
         too_few_P = np.where(fits_P, too_few_P, middle_P)
     choices_PG[over] = after(enough_P)
     return choices_PG
+
+
+def random_candidates(problem: Problem, count: int, rng: np.random.Generator) -> Choices:
+    """Random encoders within the budget, each with the widest decoders that fit beside it, [P, G].
+
+    They are made to fit beside random decoders of the path, so that encoders of every size that
+    the budget allows are among them.
+    """
+    random_PG = rng.integers(0, problem.top_G, size=(count, len(problem.top_G)), endpoint=True)
+    steps_P = rng.integers(0, len(problem.path_SG), size=count)
+    random_PG[:, problem.decoders] = problem.path_SG[steps_P][:, problem.decoders]
+    return problem.with_decoders(shrink_to_fit(problem, random_PG, rng))
