@@ -18,6 +18,7 @@ from service.half import to_half
 from service.imaging import ImageLimits
 from service.metrics import Metrics
 from service.prediction import Parts, Predictions
+from service.profiles import Profiles, place_of
 from service.providers import choose_device
 from service.scheduling.gate import Gate
 from service.scheduling.scheduler import Limits
@@ -193,7 +194,8 @@ def _assemble(
         searches=Gate("searches", 1, settings.max_queued_builds),
         builds=Gate("sub-networks", settings.max_builds, settings.max_queued_builds),
     )
-    subnets = Subnets(catalog, cache, building, metrics)
+    profiles = Profiles(settings.data_dir, place_of(device, settings.gpu_precision))
+    subnets = Subnets(catalog, cache, building, profiles, metrics)
     sessions = Sessions(device, settings.max_session_bytes, threads.load, metrics)
     batching = device.is_gpu if settings.batching == "auto" else settings.batching == "on"
     predictions = Predictions(

@@ -1,9 +1,11 @@
 """Bodies of requests and responses (design Sec. 6)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model_store.budget import Budget as Asked
+from model_store.budget import BudgetKind
 from model_store.manifest import InputSpec, Metric, Provenance, TaskKind
 from model_store.request import Precision
 from model_store.subnet.search import Algorithm
@@ -13,6 +15,9 @@ Name = Annotated[str, Field(min_length=1, max_length=64)]
 Preference = Annotated[float, Field(ge=0.0, le=1.0)]
 # Bounded where it is read, so that nothing behind has to think of 1e308.
 Gmacs = Annotated[float, Field(gt=0.0, le=1e6)]
+Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+Count = Annotated[int, Field(gt=0, le=1 << 50)]
+Milliseconds = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
 class Body(BaseModel):
@@ -22,9 +27,32 @@ class Body(BaseModel):
 
 
 class Budget(Body):
-    """What a sub-network may cost."""
+    """What a sub-network may cost, said in exactly one way."""
 
-    gmacs: Gmacs = Field(description="1e9 multiply-accumulates at batch 1", examples=[0.03])
+    gmacs: Gmacs | None = Field(
+        None, description="1e9 multiply-accumulates at batch 1", examples=[0.03]
+    )
+    fraction: Fraction | None = Field(None, description="of the full network's GMACs")
+    parameters: Count | None = Field(None, description="values in weights and biases")
+    size_bytes: Count | None = Field(None, description="of the ONNX file")
+    latency_ms: Milliseconds | None = Field(
+        None, description="of a prediction, as the profile of the machine that serves predicts it"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Budget":
+        given = [name for name in Budget.model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"exactly one of {', '.join(Budget.model_fields)} is needed, found "
+                f"{' and '.join(given) or 'none'}"
+            )
+        return self
+
+    def asked(self) -> Asked:
+        """The one way in which it is said."""
+        kind = next(k for k in get_args(BudgetKind) if getattr(self, k) is not None)
+        return Asked(kind, float(getattr(self, kind)))
 
 
 class _Wish(Body):
@@ -100,7 +128,12 @@ class SubnetAnswer(Answer):
 class DialledAnswer(SubnetAnswer):
     """A sub-network that answers a dial."""
 
-    budget_gmacs: float
+    budget: dict[str, float]
+    """As asked."""
+    cost: dict[str, float]
+    """In the same unit, at most the budget; that of ``latency_ms`` is predicted."""
+    budget_gmacs: float | None
+    """The budget in GMACs, where it is one of GMACs or a fraction of them."""
     cache: Literal["hit", "miss"]
     timings_ms: dict[str, float]
 
