@@ -170,6 +170,34 @@ def profile(
         run(_open(models_root, model), settings, Plan(networks, held_out, rounds), as_json)
 
 
+@app.command()
+def warm(
+    model: Model = None,
+    url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:8000",
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", "-b", help="As in search; may be repeated. --steps if not given."),
+    ] = None,
+    preference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preference",
+            "-p",
+            help="TASK=VALUE,TASK=VALUE...; may be repeated. If not given: all tasks alike, and "
+            "each one alone.",
+        ),
+    ] = None,
+    tasks: Tasks = None,
+    steps: Annotated[int, typer.Option(min=1, help="Budgets, from smallest to largest.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the cache of a running service, for a grid of budgets and preferences."""
+    from service.cli_warm import run
+
+    preferences = [_preferences(text.split(",")) for text in preference or []]
+    run(url, model, budget or [], preferences, _kept(tasks), steps, as_json)
+
+
 def _search(
     root: Path | None,
     name: str | None,
@@ -187,13 +215,12 @@ def _search(
     console = Console(stderr=True)
     with console.status("opening the model"):
         published = _open(root, name)
-    kept = [t.strip() for t in tasks.split(",")] if tasks is not None else None
     try:
         request = SubnetRequest.of(
             published,
             asked,
             _preferences(preference),
-            kept,
+            _kept(tasks),
             search=algorithm,
             latency=latency_profile(published) if asked.kind == "latency_ms" else None,
         )
@@ -203,6 +230,10 @@ def _search(
     with console.status("searching"):
         choice = choose(published, request)
     return published, request, choice, 1e3 * (time.perf_counter() - start)
+
+
+def _kept(tasks: str | None) -> list[str] | None:
+    return None if tasks is None else [t.strip() for t in tasks.split(",")]
 
 
 def _preferences(texts: list[str] | None) -> dict[str, float]:

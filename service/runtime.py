@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from model_store.cache import CacheLimits, SubnetCache
 from model_store.cache_memory import MemoryEntries
 from model_store.cache_periodic import every
 from model_store.cache_redis import Entries, connect
 from model_store.cache_server import EmbeddedServer, EmbeddedServerError
+from service.autopilot.pilot import WINDOW_S, Autopilot
 from service.catalog import Catalog, open_catalog
 from service.device import Device
 from service.half import to_half
@@ -128,10 +130,23 @@ async def run(
     """
     runtime = await _start(settings, metrics, catalog)
     try:
-        async with every(_PROBE_S, runtime.watch):
+        async with every(_PROBE_S, runtime.watch), _flying(runtime.predictions.autopilot):
             yield runtime
     finally:
         await runtime.close()
+
+
+@contextlib.asynccontextmanager
+async def _flying(autopilot: Autopilot | None) -> AsyncIterator[None]:
+    """The autopilot, where there is one, decides again and again."""
+    if autopilot is None:
+        yield
+        return
+    try:
+        async with every(WINDOW_S, autopilot.tick):
+            yield
+    finally:
+        await autopilot.close()
 
 
 async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) -> Runtime:
@@ -174,6 +189,16 @@ def _device(settings: Settings) -> Device:
     )
 
 
+def _autopilot(
+    objective_ms: float,
+    subnets: Subnets,
+    metrics: Metrics,
+    load: Callable[[str], Awaitable[None]],
+    waiting: Callable[[], int],
+) -> Autopilot:
+    return Autopilot(objective_ms, subnets, load, waiting, metrics.autopilot)
+
+
 def _assemble(
     settings: Settings,
     metrics: Metrics,
@@ -198,8 +223,16 @@ def _assemble(
     subnets = Subnets(catalog, cache, building, profiles, metrics)
     sessions = Sessions(device, settings.max_session_bytes, threads.load, metrics)
     batching = device.is_gpu if settings.batching == "auto" else settings.batching == "on"
+    objective = settings.autopilot_ms
     predictions = Predictions(
-        Parts(subnets, sessions, device, threads.predict, threads.accelerate),
+        Parts(
+            subnets,
+            sessions,
+            device,
+            threads.predict,
+            threads.accelerate,
+            None if objective is None else partial(_autopilot, objective, subnets, metrics),
+        ),
         Limits(
             slots=max(1, settings.threads // settings.intra_op_threads),
             queue=settings.max_queue,

@@ -49,6 +49,12 @@ class Budget(Body):
             )
         return self
 
+    @staticmethod
+    def of(budget: Asked) -> "Budget":
+        """A budget in the words of a request."""
+        whole = budget.kind in ("parameters", "size_bytes")
+        return Budget.model_validate({budget.kind: int(budget.value) if whole else budget.value})
+
     def asked(self) -> Asked:
         """The one way in which it is said."""
         kind = next(k for k in get_args(BudgetKind) if getattr(self, k) is not None)
@@ -81,10 +87,15 @@ class PredictQuery(_Wish):
     subnet_id: Name | None = None
     budget: Budget | None = None
     task: Name | None = Field(None, description="The task to draw, with Accept: image/png.")
+    adaptive: bool = Field(
+        False,
+        description="Under load the autopilot, where it is on, may answer with a smaller "
+        "sub-network of the same preference. Only with a budget.",
+    )
 
     @model_validator(mode="after")
     def _either(self) -> "PredictQuery":
-        dialled = sorted(self.model_fields_set & set(Dial.model_fields))
+        dialled = sorted(self.model_fields_set & {*Dial.model_fields, "adaptive"})
         if self.subnet_id is not None and dialled:
             raise ValueError(f"either subnet_id or {dialled}, not both")
         if self.subnet_id is None and self.budget is None:
@@ -139,11 +150,15 @@ class DialledAnswer(SubnetAnswer):
 
 
 class PredictAnswer(Answer):
-    """A prediction. What an output holds depends on its task's kind."""
+    """A prediction. What an output holds depends on its task's kind.
+
+    ``level`` is there for adaptive requests: levels below what was asked, 0 is as asked.
+    """
 
     subnet_id: str
     gmacs: float
     cache: Literal["hit", "miss"]
+    level: int | None = None
     timings_ms: dict[str, float]
     outputs: dict[str, dict[str, Any]]
 

@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=8, ge=1)
     """The most predictions that run together."""
 
+    autopilot_ms: float | None = Field(default=None, gt=0)
+    """What nine of ten predictions should take at most, queueing included. While they take longer,
+    requests that say ``adaptive`` are answered with smaller sub-networks. Off if not set."""
+
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """auto: CUDA where it really works, else the CPU. cuda, tensorrt: that or refuse to start."""
     require_gpu: bool = False

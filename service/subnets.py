@@ -108,14 +108,12 @@ class Subnets:
         """Whole seconds until the sub-networks that are being built now will be there."""
         return self._building.builds.retry_after_s
 
-    async def dial(self, dial: Dial) -> Dialled:
-        """The sub-network for a budget and preferences.
+    def request_of(self, dial: Dial) -> tuple[PublishedModel, SubnetRequest]:
+        """What a dial asks of which model.
 
         Raises:
             NotFoundError: unknown model.
             UnprocessableError: the dial does not fit the model.
-            InfeasibleBudget: no sub-network is that small.
-            OverloadedError: as many searches or builds wait as may.
         """
         model = self._catalog.get(dial.model)
         try:
@@ -130,6 +128,18 @@ class Subnets:
             )
         except ValueError as error:
             raise UnprocessableError(str(error)) from error
+        return model, request
+
+    async def dial(self, dial: Dial) -> Dialled:
+        """The sub-network for a budget and preferences.
+
+        Raises:
+            NotFoundError: unknown model.
+            UnprocessableError: the dial does not fit the model.
+            InfeasibleBudget: no sub-network is that small.
+            OverloadedError: as many searches or builds wait as may.
+        """
+        model, request = self.request_of(dial)
         timings = dict.fromkeys(STAGES, 0.0)
         digest = request.digest(model)
         choice: Choice | None = None
