@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,7 +64,7 @@ class LatencyProfile(_Part):
     rates: dict[str, Positive]
     """Milliseconds for each unit of a feature (:mod:`model_store.subnet.latency`)."""
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the profile, part of the digests of requests that use it."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

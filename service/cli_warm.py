@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import typer
 from rich.console import Console
@@ -39,17 +40,17 @@ def run(
     """
     asked = [Budget.of(parse_budget(b)).model_dump(exclude_none=True) for b in budgets]
     try:
-        service = Service(url)
-        name, known, least, most = tasks_and_range(service, model)
-        dials = grid(
-            name,
-            asked or even_budgets(least, most, steps),
-            preferences or usual_preferences(tasks or known),
-            tasks,
-        )
-        with bar() as progress:
-            task = progress.add_task(f"warming {name}", total=len(dials))
-            found = warm(service, dials, lambda _: progress.advance(task))
+        with closing(Service(url)) as service:
+            name, known, least, most = tasks_and_range(service, model)
+            dials = grid(
+                name,
+                asked or even_budgets(least, most, steps),
+                preferences or usual_preferences(tasks or known),
+                tasks,
+            )
+            with bar() as progress:
+                task = progress.add_task(f"warming {name}", total=len(dials))
+                found = warm(service, dials, lambda _: progress.advance(task))
     except WarmingError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

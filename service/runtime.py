@@ -13,7 +13,7 @@ from model_store.cache_memory import MemoryEntries
 from model_store.cache_periodic import every
 from model_store.cache_redis import Entries, connect
 from model_store.cache_server import EmbeddedServer, EmbeddedServerError
-from service.autopilot.pilot import WINDOW_S, Autopilot
+from service.autopilot.pilot import Autopilot
 from service.catalog import Catalog, open_catalog
 from service.device import Device
 from service.half import to_half
@@ -130,20 +130,21 @@ async def run(
     """
     runtime = await _start(settings, metrics, catalog)
     try:
-        async with every(_PROBE_S, runtime.watch), _flying(runtime.predictions.autopilot):
+        async with every(_PROBE_S, runtime.watch), _flying(runtime):
             yield runtime
     finally:
         await runtime.close()
 
 
 @contextlib.asynccontextmanager
-async def _flying(autopilot: Autopilot | None) -> AsyncIterator[None]:
+async def _flying(runtime: Runtime) -> AsyncIterator[None]:
     """The autopilot, where there is one, decides again and again."""
+    autopilot = runtime.predictions.autopilot
     if autopilot is None:
         yield
         return
     try:
-        async with every(WINDOW_S, autopilot.tick):
+        async with every(runtime.settings.autopilot_window_s, autopilot.tick):
             yield
     finally:
         await autopilot.close()

@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     autopilot_ms: float | None = Field(default=None, gt=0)
     """What nine of ten predictions should take at most, queueing included. While they take longer,
     requests that say ``adaptive`` are answered with smaller sub-networks. Off if not set."""
+    autopilot_window_s: float = Field(default=0.5, gt=0)
+    """How often that is judged."""
 
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """auto: CUDA where it really works, else the CPU. cuda, tensorrt: that or refuse to start."""

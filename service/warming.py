@@ -50,6 +50,10 @@ class Service:
         self._prefix = parts.path.rstrip("/")
         self._connection = kinds[parts.scheme](parts.netloc, timeout=timeout_s)
 
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any, int]:
         """Status, JSON, and the seconds of a Retry-After header (0 without).
 

@@ -17,7 +17,6 @@ from service.subnets import Dialled, Subnets
 
 log = logging.getLogger(__name__)
 
-WINDOW_S = 0.5
 LEVELS = 4
 
 _LADDERS = 256
