@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         return url
 
     data_dir: Path = Field(default_factory=default_data_dir)
-    """Where the embedded server keeps its socket and its entries."""
+    """Where the embedded server keeps its socket and its entries, and latency profiles are."""
     request_ttl_s: float = Field(default=86_400.0, gt=0)
     """How long it is remembered which sub-network answers a request."""
     subnet_ttl_s: float = Field(default=86_400.0, gt=0)

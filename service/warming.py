@@ -83,7 +83,7 @@ def tasks_and_range(service: Service, model: str | None) -> tuple[str, list[str]
     """
     _, listed, _ = service.ask("/models")
     known = {m["name"]: m for m in listed["models"]}
-    name = model or next((n for n, m in known.items() if m["default"]), None)
+    name = model or next((n for n, m in known.items() if m["default"]), "")
     if name not in known:
         raise WarmingError(f"unknown model {name!r}; the service has {', '.join(known)}")
     found = known[name]
