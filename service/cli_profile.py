@@ -9,9 +9,9 @@ from rich.table import Table
 
 from model_store.latency import LatencyProfile
 from model_store.published import PublishedModel
+from service.cli_budget import device_of
 from service.profiles import Profiles, place_of
 from service.profiling import Plan, profile
-from service.providers import choose_device
 from service.settings import Settings
 
 
@@ -31,10 +31,10 @@ def run(model: PublishedModel, settings: Settings, plan: Plan, as_json: bool) ->
     """Profiles a model as a service with these settings would run it.
 
     Raises:
-        DeviceError: the device does not work.
+        typer.Exit: the device does not work.
         OSError: the data folder cannot be written.
     """
-    device = choose_device(settings.device, settings.intra_op_threads, settings.require_gpu)
+    device = device_of(settings)
     place = place_of(device, settings.gpu_precision)
     with bar() as progress:
         task = progress.add_task("making networks", total=plan.steps)

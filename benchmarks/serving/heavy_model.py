@@ -94,7 +94,8 @@ def _network() -> tuple[onnx.ModelProto, dict[str, tuple[Dim, ...]], tuple[CostT
     rng = np.random.default_rng(0)
     nodes, weights, cost = [], {}, []
     slices: dict[str, tuple[Dim, ...]] = {}
-    x, inputs, channels = "image", (), 3
+    x, channels = "image", 3
+    inputs: Dim = ()
     for i in range(LAYERS):
         name, dim = f"layer{i}", (f"layer{i}",)
         std = (9 * channels) ** -0.5
