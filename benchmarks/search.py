@@ -142,7 +142,7 @@ def fifty_thousand_ms(searchable: Searchable) -> float:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        problem.macs(choices_PG)
+        problem.counts(choices_PG)
         problem.score(choices_PG)
         times.append(1e3 * (time.perf_counter() - start))
     return min(times)

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
+from model_store.budget import Budget
+from model_store.latency import LatencyProfile
 from model_store.published import PublishedModel
+from model_store.subnet.cost import GMACS, Unit
 from model_store.subnet.search import Algorithm
 
 Precision = Literal["fp32"]
@@ -18,34 +20,39 @@ Precision = Literal["fp32"]
 class SubnetRequest:
     """What a user asks of a model, in canonical form: made by :meth:`of`."""
 
-    budget_gmacs: float
-    """The most GMACs (1e9 multiply-accumulates at batch 1) that the sub-network may cost."""
+    budget: Budget
+    """The most that the sub-network may cost."""
     preference: Mapping[str, float]
     """Preference in [0, 1] of every kept task, in the model's order of tasks."""
     tasks: tuple[str, ...]
     """The kept tasks, in the model's order."""
     search: Algorithm = "evolution"
     precision: Precision = "fp32"
+    latency: LatencyProfile | None = None
+    """What a budget of latency is counted with; None for the others."""
 
     @staticmethod
     def of(
         model: PublishedModel,
-        budget_gmacs: float,
+        budget: Budget | float,
         preference: Mapping[str, float],
         tasks: Sequence[str] | None = None,
         search: str = "evolution",
         precision: str = "fp32",
+        latency: LatencyProfile | None = None,
     ) -> "SubnetRequest":
         """The request in canonical form, checked against a model.
 
         Args:
             model: the model that is asked.
-            budget_gmacs: a positive number.
+            budget: a budget; a number is one of GMACs.
             preference: task to preference in [0, 1]; tasks that are not named have 0. What it says
                 about tasks that are not kept has no effect.
             tasks: the tasks to keep, in any order; by default all.
             search: ``evolution`` or ``ecmt``.
             precision: ``fp32``.
+            latency: the model's profile on the machine that predicts; only budgets of latency
+                look at it.
 
         Raises:
             ValueError: says what was wrong and what would be right.
@@ -59,8 +66,15 @@ class SubnetRequest:
         for task, value in preference.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"preferences lie in [0, 1], found {value} for {task!r}")
-        if not (math.isfinite(budget_gmacs) and budget_gmacs > 0):
-            raise ValueError(f"the budget must be a positive number of GMACs, found {budget_gmacs}")
+        if not isinstance(budget, Budget):
+            budget = Budget("gmacs", float(budget))
+        if budget.kind != "latency_ms":
+            latency = None
+        elif latency is None:
+            raise ValueError(
+                f"latency_ms needs a latency profile of {model.manifest.name!r} on this machine; "
+                f"run `slimdial profile {model.manifest.name}` here, or ask for gmacs"
+            )
         if search not in get_args(Algorithm):
             raise ValueError(f"search is one of {list(get_args(Algorithm))}, found {search!r}")
         if precision not in get_args(Precision):
@@ -71,23 +85,34 @@ class SubnetRequest:
         # Adding 0.0 turns -0.0, which is equal but reads differently, into 0.0.
         canonical = {t: float(preference.get(t, 0.0)) + 0.0 for t in kept}
         return SubnetRequest(
-            budget_gmacs=float(budget_gmacs),
+            budget=budget,
             preference=MappingProxyType(canonical),
             tasks=kept,
             search=cast("Algorithm", search),
             precision=cast("Precision", precision),
+            latency=latency,
         )
 
-    @property
-    def budget_macs(self) -> int:
-        """The budget in multiply-accumulates, rounded so that a reported cost fits itself."""
-        return round(min(self.budget_gmacs * 1e9, 2.0**53))
+    def counts(self, unit: Unit) -> int:
+        """The budget in a cost model's counts, rounded so that a reported cost fits itself."""
+        return round(min(self.budget.value * unit.scale, 2.0**53))
 
     def digest(self, model: PublishedModel) -> str:
-        """SHA-256 of the request and the model version: equal requests have equal digests."""
+        """SHA-256 of the request and the model version: equal requests have equal digests.
+
+        A fraction is the same request as the GMACs that it stands for.
+        """
+        budget: Any = [self.budget.kind, self.budget.value]
+        if self.budget.kind == "gmacs":
+            budget = self.budget.value
+        elif self.budget.kind == "fraction":
+            full = model.cost.of(model.space.largest())
+            budget = round(self.budget.value * full) / GMACS.scale
+        elif self.latency is not None:
+            budget.append(self.latency.digest)
         return canonical_digest(
             model.digest,
-            self.budget_gmacs,
+            budget,
             dict(self.preference),
             self.tasks,
             self.search,

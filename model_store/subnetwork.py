@@ -4,7 +4,6 @@ The two steps of the protocol that every method follows (design Sec. 7): given b
 preference, choose a configuration; given a configuration, give the network. Neither needs torch.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,15 @@ import onnx
 from pydantic import BaseModel, ConfigDict
 
 from model_store.calibration import CPU, Providers, calibrate
+from model_store.pricing import cost_model
 from model_store.published import CALIBRATION, PublishedModel
 from model_store.request import SubnetRequest, canonical_digest
+from model_store.stamp import channels_of, stamp
 from model_store.subnet.extraction import cut
 from model_store.subnet.graph import Graph
 from model_store.subnet.normalisation import Statistics, fold
 from model_store.subnet.search import search
+from model_store.subnet.sizes import parameter_names
 from model_store.subnet.space import Architecture
 from model_store.subnet.wire import serialise
 
@@ -29,6 +31,7 @@ __all__ = [
     "SubnetMetadata",
     "SubnetRequest",
     "Widths",
+    "architecture_of",
     "build",
     "choose",
     "finish",
@@ -116,12 +119,13 @@ def choose(model: PublishedModel, request: SubnetRequest) -> Choice:
         InfeasibleBudget: the smallest sub-network with these tasks exceeds the budget.
     """
     seed = int(request.digest(model), 16)
+    cost = cost_model(model, request)
     result = search(
         request.search,
         model.space,
-        model.cost,
+        cost,
         model.predictor.standardised_losses,
-        request.budget_macs,
+        request.counts(cost.unit),
         request.preference,
         np.random.default_rng(seed),
         request.tasks,
@@ -130,7 +134,7 @@ def choose(model: PublishedModel, request: SubnetRequest) -> Choice:
         subnet_id=subnet_id(model, result.architecture, request.tasks, request.precision),
         architecture=result.architecture,
         tasks=request.tasks,
-        macs=result.macs,
+        macs=model.cost.for_tasks(request.tasks).of(result.architecture),
         predicted=predict(model, result.architecture, request.tasks),
     )
 
@@ -162,11 +166,25 @@ def subnet_id(
     """
     return canonical_digest(
         model.digest,
-        _channels(model, architecture, tasks),
+        channels_of(model, architecture, tasks),
         [t for t in model.space.tasks if t in tasks],
         precision,
         model.manifest.files[CALIBRATION].sha256,
     )[:32]
+
+
+def architecture_of(model: PublishedModel, channels: Mapping[str, int]) -> Architecture:
+    """The architecture that a description's channels are those of.
+
+    Decoders that were dropped, and so are not named, stand at their smallest width.
+
+    Raises:
+        ValueError: the channels are not those of a sub-network of this model.
+    """
+    dropped = [g for g in model.space.groups if g.name not in channels]
+    widest = {g.name: channels[g.within] if g.within else g.full for g in dropped}
+    smallest = {g.name: min(g.smallest, widest[g.name]) for g in dropped}
+    return model.space.from_channels({**channels, **smallest})
 
 
 def build(
@@ -185,7 +203,11 @@ def build(
     cut_at = time.perf_counter()
     statistics = calibrate(sliced, model.calibration_NHWC, threads, providers=providers)
     calibrated_at = time.perf_counter()
-    folded, content = finish(sliced, statistics, _stamp(model, choice))
+    folded, content = finish(
+        sliced,
+        statistics,
+        stamp(model, choice.subnet_id, choice.architecture, choice.tasks, choice.macs),
+    )
     end = time.perf_counter()
     metadata = SubnetMetadata(
         model=model.manifest.name,
@@ -196,7 +218,7 @@ def build(
         parameters=parameters(folded),
         size_bytes=len(content),
         widths=Widths.of(model, choice.architecture, choice.tasks),
-        channels=_channels(model, choice.architecture, choice.tasks),
+        channels=channels_of(model, choice.architecture, choice.tasks),
         predicted={t: dict(p) for t, p in choice.predicted.items()},
         timings_ms={
             "extract": 1e3 * (end - calibrated_at + cut_at - start),
@@ -218,30 +240,4 @@ def finish(
 
 def parameters(graph: Graph) -> int:
     """The number of values in the weights and biases of a graph's layers."""
-    layers = {"Conv", "Gemm", "MatMul", "BatchNormalization"}
-    names = {i for n in graph.nodes if n.op_type in layers for i in n.input[1:]}
-    return sum(w.size for name, w in graph.weights.items() if name in names)
-
-
-def _channels(
-    model: PublishedModel, architecture: Architecture, tasks: Sequence[str]
-) -> dict[str, int]:
-    kept = [g for g in model.space.groups if g.task is None or g.task in tasks]
-    return {g.name: architecture[g.name] for g in kept}
-
-
-def _stamp(model: PublishedModel, choice: Choice) -> dict[str, str]:
-    """What the ONNX file says about itself: enough to use and to attribute it on its own."""
-    manifest = model.manifest
-    tasks = [manifest.task(t).model_dump(mode="json") for t in choice.tasks]
-    return {
-        "slimdial.subnet_id": choice.subnet_id,
-        "slimdial.model": manifest.name,
-        "slimdial.version": manifest.version,
-        "slimdial.model_digest": model.digest,
-        "slimdial.macs": str(choice.macs),
-        "slimdial.channels": json.dumps(_channels(model, choice.architecture, choice.tasks)),
-        "slimdial.tasks": json.dumps(tasks),
-        "slimdial.license": manifest.provenance.license,
-        "slimdial.attribution": manifest.provenance.attribution,
-    }
+    return sum(graph.weights[name].size for name in parameter_names(graph))

@@ -34,7 +34,15 @@ Root = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[str | None, typer.Argument(help="Model; the first by name if not given.")]
-Budget = Annotated[float, typer.Option("--budget", "-b", help="GMACs (1e9 multiply-accumulates).")]
+Budget = Annotated[
+    str,
+    typer.Option(
+        "--budget",
+        "-b",
+        help="GMACs (1e9 multiply-accumulates), or KIND=NUMBER with one of the kinds gmacs, "
+        "fraction, parameters, size_bytes, latency_ms.",
+    ),
+]
 Preferences = Annotated[
     list[str] | None,
     typer.Option("--preference", "-p", help="TASK=VALUE, value in [0, 1]; may be repeated."),
@@ -140,10 +148,60 @@ def extract(
         print_choice(published, request, choice, timings, as_json, output, subnet.metadata)
 
 
+@app.command()
+def profile(
+    model: Model = None,
+    models_root: Root = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Of the service.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or tensorrt.")] = None,
+    networks: Annotated[int, typer.Option(min=8, help="Sub-networks to fit to.")] = 60,
+    held_out: Annotated[int, typer.Option(min=1, help="Sub-networks to judge by.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Over all of them.")] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast sub-networks are on this machine, for budgets of latency_ms."""
+    from service.cli_profile import run
+    from service.cli_serve import settings_of
+    from service.profiling import Plan
+
+    given = {"data_dir": data_dir, "device": device}
+    with failures():
+        settings = settings_of({n: v for n, v in given.items() if v is not None})
+        run(_open(models_root, model), settings, Plan(networks, held_out, rounds), as_json)
+
+
+@app.command()
+def warm(
+    model: Model = None,
+    url: Annotated[str, typer.Option(help="The running service.")] = "http://127.0.0.1:8000",
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", "-b", help="As in search; may be repeated. --steps if not given."),
+    ] = None,
+    preference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preference",
+            "-p",
+            help="TASK=VALUE,TASK=VALUE...; may be repeated. If not given: all tasks alike, and "
+            "each one alone.",
+        ),
+    ] = None,
+    tasks: Tasks = None,
+    steps: Annotated[int, typer.Option(min=1, help="Budgets, from smallest to largest.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the cache of a running service, for a grid of budgets and preferences."""
+    from service.cli_warm import run
+
+    preferences = [_preferences(text.split(",")) for text in preference or []]
+    run(url, model, budget or [], preferences, _kept(tasks), steps, as_json)
+
+
 def _search(
     root: Path | None,
     name: str | None,
-    budget: float,
+    budget: str,
     preference: list[str] | None,
     tasks: str | None,
     algorithm: str,
@@ -151,14 +209,20 @@ def _search(
     import time
 
     from model_store.subnetwork import SubnetRequest, choose
+    from service.cli_budget import latency_profile, parse_budget
 
+    asked = parse_budget(budget)
     console = Console(stderr=True)
     with console.status("opening the model"):
         published = _open(root, name)
-    kept = [t.strip() for t in tasks.split(",")] if tasks is not None else None
     try:
         request = SubnetRequest.of(
-            published, budget, _preferences(preference), kept, search=algorithm
+            published,
+            asked,
+            _preferences(preference),
+            _kept(tasks),
+            search=algorithm,
+            latency=latency_profile(published) if asked.kind == "latency_ms" else None,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
@@ -166,6 +230,10 @@ def _search(
     with console.status("searching"):
         choice = choose(published, request)
     return published, request, choice, 1e3 * (time.perf_counter() - start)
+
+
+def _kept(tasks: str | None) -> list[str] | None:
+    return None if tasks is None else [t.strip() for t in tasks.split(",")]
 
 
 def _preferences(texts: list[str] | None) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from model_store.published import PublishedModel
 from model_store.subnetwork import Choice, SubnetMetadata, SubnetRequest, Widths
+from service.costs import spent_by
 from service.describe import summary
 
 
@@ -45,7 +47,7 @@ def print_choice(
             "version": model.manifest.version,
             "tasks": list(choice.tasks),
             "gmacs": choice.macs / 1e9,
-            "budget_gmacs": request.budget_gmacs,
+            **asdict(spent_by(model, request, choice)),
             "widths": Widths.of(model, choice.architecture, choice.tasks).model_dump(),
             "channels": {g.name: choice.architecture[g.name] for g in kept},
             "predicted": choice.predicted,
@@ -62,7 +64,7 @@ def print_choice(
     console = Console()
     console.print(
         f"{model.manifest.name} {model.manifest.version}: sub-network {choice.subnet_id}, "
-        f"{choice.macs / 1e9:.4g} of {request.budget_gmacs:.4g} GMACs",
+        f"{choice.macs / 1e9:.4g} GMACs, budget {request.budget.value:.4g} {request.budget.kind}",
         highlight=False,
         soft_wrap=True,
     )

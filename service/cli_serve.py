@@ -29,12 +29,7 @@ def run(given: Mapping[str, Any]) -> None:
         typer.Exit: the port is taken, the device does not work, or a worker did not start.
     """
     start = time.perf_counter()
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(p) for p in first["loc"])
-        raise typer.BadParameter(f"setting {name}: {first['msg']}") from error
+    settings = settings_of(given)
     configure_logging(settings)
     try:
         catalog = open_catalog(settings.models_root, settings.default_model)
@@ -64,6 +59,20 @@ def run(given: Mapping[str, Any]) -> None:
     except SystemExit as error:  # uvicorn has logged why
         typer.echo("error: the server did not start; is the port taken? try --port 0", err=True)
         raise typer.Exit(1) from error
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Settings from the command line and the environment.
+
+    Raises:
+        typer.BadParameter: a setting is malformed.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(p) for p in first["loc"])
+        raise typer.BadParameter(f"setting {name}: {first['msg']}") from error
 
 
 def example(url: str, model: PublishedModel) -> str:

@@ -166,8 +166,8 @@ def answer(error: Exception) -> Response:
                 str(error),
                 {
                     "feasible": {
-                        "min_gmacs": error.min_macs / 1e9,
-                        "max_gmacs": error.max_macs / 1e9,
+                        f"min_{error.unit.name}": error.least / error.unit.scale,
+                        f"max_{error.unit.name}": error.most / error.unit.scale,
                     }
                 },
             )

@@ -7,6 +7,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from model_store.cache import Level, Outcome
+from service.autopilot.metrics import AutopilotMetrics
 from service.scheduling.scheduler import Batch
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -141,6 +142,8 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
+
+        self.autopilot = AutopilotMetrics(self.registry)
 
     def count_cache(self, level: Level, outcome: Outcome) -> None:
         """Counts one cache lookup."""

@@ -49,7 +49,8 @@ def prediction_body() -> dict[str, Any]:
             for name, kind, what in (
                 ("subnet_id", "string", "A sub-network dialled before."),
                 ("model", "string", "The default model if not given."),
-                ("budget", "number", "GMACs."),
+                ("budget", "number", "GMACs; or budget.KIND=NUMBER for another kind of budget."),
+                ("adaptive", "boolean", "Whether the autopilot may answer with less."),
                 ("preference", "string", 'JSON, as {"depth": 1.0}; or preference.depth=1.0.'),
                 ("tasks", "string", "Comma-separated; all if not given."),
                 ("task", "string", "The task to draw, with Accept: image/png."),

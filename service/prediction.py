@@ -7,9 +7,9 @@ Where it does (a GPU), pictures are decoded in parallel first, then gathered int
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from pydantic_core import to_json
 from model_store.manifest import Task
 from model_store.published import PublishedModel
 from model_store.subnetwork import SubnetMetadata
+from service.autopilot.pilot import Autopilot
 from service.batches import Outputs, join, split
 from service.device import Device
 from service.errors import UnprocessableError
@@ -41,6 +42,9 @@ class Answered:
 
     content: bytes
     media_type: Form
+    subnet_id: str
+    gmacs: float
+    """Of the sub-network that was served."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class _Job:
     model: PublishedModel
     session: ort.InferenceSession
     cache: Literal["hit", "miss"]
+    level: int | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class Parts:
     """Where pictures are decoded and answers encoded; on the CPU networks run here too."""
     accelerator: Executor
     """Where batches run."""
+    autopilot: Callable[[Callable[[str], Awaitable[None]], Callable[[], int]], Autopilot] | None
+    """Makes the autopilot, told how a session is made and how many predictions wait."""
 
 
 class Predictions:
@@ -130,6 +137,9 @@ class Predictions:
         self._preparing = Admission(
             "predictions wait for their sub-network", limits.slots + limits.queue
         )
+        self.autopilot = (
+            parts.autopilot(self._load, lambda: self.waiting) if parts.autopilot else None
+        )
 
     @property
     def waiting(self) -> int:
@@ -161,7 +171,7 @@ class Predictions:
         async with contextlib.AsyncExitStack() as in_use:
             # Waiting for a build or a load takes no place from those whose session is there.
             with self._preparing.enter(self._parts.subnets.retry_after_s):
-                subnet_id, hit = await self._resolve(query)
+                subnet_id, hit, level = await self._resolve(query)
                 held = await in_use.enter_async_context(self._session(subnet_id))
             job = _Job(
                 image=image,
@@ -172,17 +182,27 @@ class Predictions:
                 model=self._parts.subnets.model_of(held.metadata),
                 session=held.session,
                 cache="hit" if hit else "miss",
+                level=level,
             )
-            if self._batching:
-                return await self._in_stages(job, deadline)
-            return await self._alone.submit(subnet_id, job, deadline)
+            with self.autopilot.meter.prediction() if self.autopilot else nullcontext():
+                if self._batching:
+                    return await self._in_stages(job, deadline)
+                return await self._alone.submit(subnet_id, job, deadline)
 
-    async def _resolve(self, query: PredictQuery) -> tuple[str, bool]:
-        """The sub-network that is asked for, and whether it had been built before."""
+    async def _resolve(self, query: PredictQuery) -> tuple[str, bool, int | None]:
+        """The sub-network to use, whether it had been built before, and its level."""
         if query.subnet_id is not None:
-            return query.subnet_id, True
-        dialled = await self._parts.subnets.dial(query.dial())
-        return dialled.subnet_id, dialled.hit
+            return query.subnet_id, True, None
+        dial = query.dial()
+        if query.adaptive and self.autopilot is not None:
+            adapted = await self.autopilot.dial(dial)
+            return adapted.dialled.subnet_id, adapted.dialled.hit, adapted.level
+        dialled = await self._parts.subnets.dial(dial)
+        return dialled.subnet_id, dialled.hit, 0 if query.adaptive else None
+
+    async def _load(self, subnet_id: str) -> None:
+        async with self._session(subnet_id):
+            pass
 
     def _session(self, subnet_id: str) -> AbstractAsyncContextManager[Held]:
         async def load() -> tuple[SubnetMetadata, bytes]:
@@ -238,10 +258,12 @@ class Predictions:
         outputs = interpret(prepared.tasks, raw, picture.height, picture.width)
         match job.form:
             case "application/x-npz":
-                return Answered(as_npz(outputs), job.form)
+                content = as_npz(outputs)
             case "image/png":
-                return Answered(draw(next(iter(outputs.values()))), job.form)
-        return _json(job, outputs, prepared.decode_s, infer_s, start)
+                content = draw(next(iter(outputs.values())))
+            case "application/json":
+                content = _json(job, outputs, prepared.decode_s, infer_s, start)
+        return Answered(content, job.form, job.subnet_id, job.metadata.gmacs)
 
 
 def _wanted(job: _Job) -> Mapping[str, Task]:
@@ -255,12 +277,13 @@ def _wanted(job: _Job) -> Mapping[str, Task]:
 
 def _json(
     job: _Job, outputs: Mapping[str, Output], decode_s: float, infer_s: float, start: float
-) -> Answered:
+) -> bytes:
     answers = {name: as_json(output) for name, output in outputs.items()}
     body = {
         "subnet_id": job.subnet_id,
         "gmacs": job.metadata.gmacs,
         "cache": job.cache,
+        **({} if job.level is None else {"level": job.level}),
         "timings_ms": {
             "decode": 1e3 * decode_s,
             "infer": 1e3 * infer_s,
@@ -268,4 +291,4 @@ def _json(
         },
         "outputs": answers,
     }
-    return Answered(to_json(body, inf_nan_mode="null"), "application/json")
+    return to_json(body, inf_nan_mode="null")

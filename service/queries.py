@@ -1,6 +1,7 @@
 """What a prediction asks for, from query parameters or form fields: flat text to a PredictQuery.
 
-``budget`` is a number of GMACs; ``preference`` is a JSON object, or one parameter per task
+``budget`` is a number of GMACs, or ``budget.latency_ms`` and the like are other kinds;
+``preference`` is a JSON object, or one parameter per task
 (``preference.depth=1.0``); ``tasks`` is comma-separated. Or ``request`` holds it all as JSON.
 """
 
@@ -48,7 +49,7 @@ def _place(found: dict[str, Any], name: str, text: str) -> None:
         inner[rest] = _value(name, text)
     elif name in found:
         raise UnprocessableError(f"{name} is given twice")
-    elif name == "preference":
+    elif name in ("preference", "adaptive"):
         found[name] = _value(name, text)
     elif name == "budget":
         value = _value(name, text)

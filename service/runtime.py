@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from model_store.cache import CacheLimits, SubnetCache
 from model_store.cache_memory import MemoryEntries
 from model_store.cache_periodic import every
 from model_store.cache_redis import Entries, connect
 from model_store.cache_server import EmbeddedServer, EmbeddedServerError
+from service.autopilot.pilot import Autopilot
 from service.catalog import Catalog, open_catalog
 from service.device import Device
 from service.half import to_half
 from service.imaging import ImageLimits
 from service.metrics import Metrics
 from service.prediction import Parts, Predictions
+from service.profiles import Profiles, place_of
 from service.providers import choose_device
 from service.scheduling.gate import Gate
 from service.scheduling.scheduler import Limits
@@ -127,10 +130,24 @@ async def run(
     """
     runtime = await _start(settings, metrics, catalog)
     try:
-        async with every(_PROBE_S, runtime.watch):
+        async with every(_PROBE_S, runtime.watch), _flying(runtime):
             yield runtime
     finally:
         await runtime.close()
+
+
+@contextlib.asynccontextmanager
+async def _flying(runtime: Runtime) -> AsyncIterator[None]:
+    """The autopilot, where there is one, decides again and again."""
+    autopilot = runtime.predictions.autopilot
+    if autopilot is None:
+        yield
+        return
+    try:
+        async with every(runtime.settings.autopilot_window_s, autopilot.tick):
+            yield
+    finally:
+        await autopilot.close()
 
 
 async def _start(settings: Settings, metrics: Metrics, catalog: Catalog | None) -> Runtime:
@@ -173,6 +190,16 @@ def _device(settings: Settings) -> Device:
     )
 
 
+def _autopilot(
+    objective_ms: float,
+    subnets: Subnets,
+    metrics: Metrics,
+    load: Callable[[str], Awaitable[None]],
+    waiting: Callable[[], int],
+) -> Autopilot:
+    return Autopilot(objective_ms, subnets, load, waiting, metrics.autopilot)
+
+
 def _assemble(
     settings: Settings,
     metrics: Metrics,
@@ -193,11 +220,20 @@ def _assemble(
         searches=Gate("searches", 1, settings.max_queued_builds),
         builds=Gate("sub-networks", settings.max_builds, settings.max_queued_builds),
     )
-    subnets = Subnets(catalog, cache, building, metrics)
+    profiles = Profiles(settings.data_dir, place_of(device, settings.gpu_precision))
+    subnets = Subnets(catalog, cache, building, profiles, metrics)
     sessions = Sessions(device, settings.max_session_bytes, threads.load, metrics)
     batching = device.is_gpu if settings.batching == "auto" else settings.batching == "on"
+    objective = settings.autopilot_ms
     predictions = Predictions(
-        Parts(subnets, sessions, device, threads.predict, threads.accelerate),
+        Parts(
+            subnets,
+            sessions,
+            device,
+            threads.predict,
+            threads.accelerate,
+            None if objective is None else partial(_autopilot, objective, subnets, metrics),
+        ),
         Limits(
             slots=max(1, settings.threads // settings.intra_op_threads),
             queue=settings.max_queue,

@@ -1,9 +1,11 @@
 """Bodies of requests and responses (design Sec. 6)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model_store.budget import Budget as Asked
+from model_store.budget import BudgetKind
 from model_store.manifest import InputSpec, Metric, Provenance, TaskKind
 from model_store.request import Precision
 from model_store.subnet.search import Algorithm
@@ -13,6 +15,9 @@ Name = Annotated[str, Field(min_length=1, max_length=64)]
 Preference = Annotated[float, Field(ge=0.0, le=1.0)]
 # Bounded where it is read, so that nothing behind has to think of 1e308.
 Gmacs = Annotated[float, Field(gt=0.0, le=1e6)]
+Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+Count = Annotated[int, Field(gt=0, le=1 << 50)]
+Milliseconds = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
 class Body(BaseModel):
@@ -22,9 +27,38 @@ class Body(BaseModel):
 
 
 class Budget(Body):
-    """What a sub-network may cost."""
+    """What a sub-network may cost, said in exactly one way."""
 
-    gmacs: Gmacs = Field(description="1e9 multiply-accumulates at batch 1", examples=[0.03])
+    gmacs: Gmacs | None = Field(
+        None, description="1e9 multiply-accumulates at batch 1", examples=[0.03]
+    )
+    fraction: Fraction | None = Field(None, description="of the full network's GMACs")
+    parameters: Count | None = Field(None, description="values in weights and biases")
+    size_bytes: Count | None = Field(None, description="of the ONNX file")
+    latency_ms: Milliseconds | None = Field(
+        None, description="of a prediction, as the profile of the machine that serves predicts it"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Budget":
+        given = [name for name in Budget.model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"exactly one of {', '.join(Budget.model_fields)} is needed, found "
+                f"{' and '.join(given) or 'none'}"
+            )
+        return self
+
+    @staticmethod
+    def of(budget: Asked) -> "Budget":
+        """A budget in the words of a request."""
+        whole = budget.kind in ("parameters", "size_bytes")
+        return Budget.model_validate({budget.kind: int(budget.value) if whole else budget.value})
+
+    def asked(self) -> Asked:
+        """The one way in which it is said."""
+        kind = next(k for k in get_args(BudgetKind) if getattr(self, k) is not None)
+        return Asked(kind, float(getattr(self, kind)))
 
 
 class _Wish(Body):
@@ -53,10 +87,15 @@ class PredictQuery(_Wish):
     subnet_id: Name | None = None
     budget: Budget | None = None
     task: Name | None = Field(None, description="The task to draw, with Accept: image/png.")
+    adaptive: bool = Field(
+        False,
+        description="Under load the autopilot, where it is on, may answer with a smaller "
+        "sub-network of the same preference. Only with a budget.",
+    )
 
     @model_validator(mode="after")
     def _either(self) -> "PredictQuery":
-        dialled = sorted(self.model_fields_set & set(Dial.model_fields))
+        dialled = sorted(self.model_fields_set & {*Dial.model_fields, "adaptive"})
         if self.subnet_id is not None and dialled:
             raise ValueError(f"either subnet_id or {dialled}, not both")
         if self.subnet_id is None and self.budget is None:
@@ -100,17 +139,26 @@ class SubnetAnswer(Answer):
 class DialledAnswer(SubnetAnswer):
     """A sub-network that answers a dial."""
 
-    budget_gmacs: float
+    budget: dict[str, float]
+    """As asked."""
+    cost: dict[str, float]
+    """In the same unit, at most the budget; that of ``latency_ms`` is predicted."""
+    budget_gmacs: float | None
+    """The budget in GMACs, where it is one of GMACs or a fraction of them."""
     cache: Literal["hit", "miss"]
     timings_ms: dict[str, float]
 
 
 class PredictAnswer(Answer):
-    """A prediction. What an output holds depends on its task's kind."""
+    """A prediction. What an output holds depends on its task's kind.
+
+    ``level`` is there for adaptive requests: levels below what was asked, 0 is as asked.
+    """
 
     subnet_id: str
     gmacs: float
     cache: Literal["hit", "miss"]
+    level: int | None = None
     timings_ms: dict[str, float]
     outputs: dict[str, dict[str, Any]]
 

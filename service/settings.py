@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         return url
 
     data_dir: Path = Field(default_factory=default_data_dir)
-    """Where the embedded server keeps its socket and its entries."""
+    """Where the embedded server keeps its socket and its entries, and latency profiles are."""
     request_ttl_s: float = Field(default=86_400.0, gt=0)
     """How long it is remembered which sub-network answers a request."""
     subnet_ttl_s: float = Field(default=86_400.0, gt=0)
@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     """Whether waiting predictions of one sub-network run together. auto: on a GPU only."""
     max_batch: int = Field(default=8, ge=1)
     """The most predictions that run together."""
+
+    autopilot_ms: float | None = Field(default=None, gt=0)
+    """What nine of ten predictions should take at most, queueing included. While they take longer,
+    requests that say ``adaptive`` are answered with smaller sub-networks. Off if not set."""
+    autopilot_window_s: float = Field(default=0.5, gt=0)
+    """How often that is judged."""
 
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """auto: CUDA where it really works, else the CPU. cuda, tensorrt: that or refuse to start."""

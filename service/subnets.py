@@ -14,11 +14,21 @@ from model_store.cache_flights import Flights
 from model_store.cache_records import StoredSubnet
 from model_store.calibration import Providers
 from model_store.published import PublishedModel
-from model_store.subnetwork import Choice, Subnet, SubnetMetadata, SubnetRequest, build, choose
+from model_store.subnetwork import (
+    Choice,
+    Subnet,
+    SubnetMetadata,
+    SubnetRequest,
+    architecture_of,
+    build,
+    choose,
+)
 from model_store.subnetwork import subnet_id as identify
 from service.catalog import Catalog
+from service.costs import Spent, spent_by_known
 from service.errors import NotFoundError, UnprocessableError
 from service.metrics import Metrics
+from service.profiles import Profiles
 from service.scheduling.gate import Gate
 from service.schemas import Dial
 
@@ -53,6 +63,7 @@ class Dialled:
 
     subnet_id: str
     stored: StoredSubnet
+    spent: Spent
     hit: bool
     """Whether it was there before."""
     timings_ms: dict[str, float]
@@ -67,6 +78,7 @@ class Subnets:
         catalog: Catalog,
         cache: SubnetCache,
         building: Building,
+        profiles: Profiles,
         metrics: Metrics,
     ) -> None:
         """Builds nothing yet.
@@ -75,11 +87,13 @@ class Subnets:
             catalog: the models.
             cache: where sub-networks are kept.
             building: what searches and builds run with.
+            profiles: what budgets of latency are counted with.
             metrics: told how long each stage took.
         """
         self._catalog = catalog
         self._cache = cache
         self._building = building
+        self._profiles = profiles
         self._metrics = metrics
         self._searches: Flights[_Found] = Flights()
         self._builds: Flights[tuple[StoredSubnet, dict[str, float]]] = Flights()
@@ -94,6 +108,28 @@ class Subnets:
         """Whole seconds until the sub-networks that are being built now will be there."""
         return self._building.builds.retry_after_s
 
+    def request_of(self, dial: Dial) -> tuple[PublishedModel, SubnetRequest]:
+        """What a dial asks of which model.
+
+        Raises:
+            NotFoundError: unknown model.
+            UnprocessableError: the dial does not fit the model.
+        """
+        model = self._catalog.get(dial.model)
+        try:
+            request = SubnetRequest.of(
+                model,
+                dial.budget.asked(),
+                dial.preference,
+                dial.tasks,
+                search=dial.search,
+                precision=dial.precision,
+                latency=self._profiles.of(model) if dial.budget.latency_ms is not None else None,
+            )
+        except ValueError as error:
+            raise UnprocessableError(str(error)) from error
+        return model, request
+
     async def dial(self, dial: Dial) -> Dialled:
         """The sub-network for a budget and preferences.
 
@@ -103,18 +139,7 @@ class Subnets:
             InfeasibleBudget: no sub-network is that small.
             OverloadedError: as many searches or builds wait as may.
         """
-        model = self._catalog.get(dial.model)
-        try:
-            request = SubnetRequest.of(
-                model,
-                dial.budget.gmacs,
-                dial.preference,
-                dial.tasks,
-                search=dial.search,
-                precision=dial.precision,
-            )
-        except ValueError as error:
-            raise UnprocessableError(str(error)) from error
+        model, request = self.request_of(dial)
         timings = dict.fromkeys(STAGES, 0.0)
         digest = request.digest(model)
         choice: Choice | None = None
@@ -131,9 +156,10 @@ class Subnets:
                 again, timings["search"] = await self._search(model, request)
                 return again
 
-            stored, spent = await self._build(model, subnet_id, chosen)
-            timings |= spent
-        return Dialled(subnet_id, stored, hit, timings)
+            stored, took = await self._build(model, subnet_id, chosen)
+            timings |= took
+        used = spent_by_known(model, request, stored.metadata)
+        return Dialled(subnet_id, stored, used, hit, timings)
 
     async def get(self, subnet_id: str) -> StoredSubnet:
         """A sub-network that was dialled before.
@@ -187,12 +213,7 @@ class Subnets:
     def _again(self, subnet_id: str, metadata: SubnetMetadata) -> tuple[PublishedModel, Choice]:
         """The choice that led to a sub-network, from its description."""
         model = self.model_of(metadata)
-        # Decoders that were dropped stand at their smallest width.
-        dropped = [g for g in model.space.groups if g.name not in metadata.channels]
-        widest = {g.name: metadata.channels[g.within] if g.within else g.full for g in dropped}
-        smallest = {g.name: min(g.smallest, widest[g.name]) for g in dropped}
-        channels = {**metadata.channels, **smallest}
-        architecture = model.space.from_channels(channels)
+        architecture = architecture_of(model, metadata.channels)
         macs = model.cost.for_tasks(metadata.tasks).of(architecture)
         choice = Choice(subnet_id, architecture, metadata.tasks, macs, metadata.predicted)
         if identify(model, architecture, metadata.tasks, "fp32") != subnet_id:
@@ -252,18 +273,18 @@ class Subnets:
             stored, here = await self._cache.build_once(subnet_id, work)
         if not here:
             return stored, {}
-        spent = {s: stored.metadata.timings_ms[s] for s in ("extract", "calibrate")}
-        spent["store"] = 1e3 * (time.perf_counter() - built_at)
-        for stage, milliseconds in spent.items():
+        took = {s: stored.metadata.timings_ms[s] for s in ("extract", "calibrate")}
+        took["store"] = 1e3 * (time.perf_counter() - built_at)
+        for stage, milliseconds in took.items():
             self._metrics.stage_seconds[stage].observe(milliseconds / 1e3)
         log.info(
             "built sub-network %s of %s: %.4f GMACs, %s",
             subnet_id,
             model.manifest.name,
             stored.metadata.gmacs,
-            ", ".join(f"{s} {ms:.0f} ms" for s, ms in spent.items()),
+            ", ".join(f"{s} {ms:.0f} ms" for s, ms in took.items()),
         )
-        return stored, spent
+        return stored, took
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._building.executor, work)

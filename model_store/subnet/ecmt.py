@@ -62,20 +62,20 @@ def ecmt(problem: Problem, rng: np.random.Generator) -> EcmtOutcome:
     initial_PG = initial_pool(problem, rng)
     preferred_N = problem.preference.most_preferred_N()
     pool_PG = initial_PG.copy()
-    macs_P = problem.macs(pool_PG)
+    counts_P = problem.counts(pool_PG)
     losses_P = problem.losses_of(pool_PG) @ preferred_N
     evaluations = len(pool_PG)
     for parent in rng.integers(0, len(pool_PG), size=CYCLES):
-        if macs_P[parent] == problem.budget:
+        if counts_P[parent] == problem.budget:
             continue  # Eq. 5: the sign is 0
-        mutant_G, macs, loss = _mutate(problem, pool_PG[parent], preferred_N, rng)
+        mutant_G, count, loss = _mutate(problem, pool_PG[parent], preferred_N, rng)
         evaluations += 1
         # Adding the mutant and deleting the worst is replacing the worst, unless that is the
         # mutant itself.
         worst = int(losses_P.argmax())
         if loss <= losses_P[worst]:
             pool_PG[worst] = mutant_G
-            macs_P[worst] = macs
+            counts_P[worst] = count
             losses_P[worst] = loss
     return EcmtOutcome(pool_PG[int(losses_P.argmin())], initial_PG, evaluations)
 
@@ -89,7 +89,7 @@ def _mutate(
     """Eq. 5 on a random encoder layer, and again while over the budget.
 
     Returns:
-        The mutant, its MACs and its loss in the most preferred task.
+        The mutant, its cost and its loss in the most preferred task.
     """
     # With one candidate at a time the work is in the calls: channels are counted once for cost and
     # loss, and rng.random() is a quarter of rng.integers().
@@ -101,10 +101,10 @@ def _mutate(
     # Ends after at most as many steps as the encoder is high: at its smallest the encoder fits.
     while True:
         channels_1G = space.channels_of(mutant_G[None])
-        macs = int(problem.cost.macs(channels_1G)[0])
-        if macs <= problem.budget:
+        count = int(problem.cost.counts(channels_1G)[0])
+        if count <= problem.budget:
             break
         can_shrink = np.flatnonzero(mutant_G[encoder])
         mutant_G[can_shrink[int(rng.random() * can_shrink.size)]] -= 1
     losses_1N = problem.losses(space.ratios_of(channels_1G))
-    return mutant_G, macs, float(losses_1N[0] @ preferred_N)
+    return mutant_G, count, float(losses_1N[0] @ preferred_N)

@@ -109,7 +109,7 @@ def evolve(problem: Problem, rng: np.random.Generator) -> tuple[Choices, int]:
 def _carved(problem: Problem, decoders_G: Choices) -> tuple[Choices, int]:
     """The widest encoder, carved down beside these decoders until it fits the budget.
 
-    Each step narrows the group that costs the least score for the MACs that it saves, or gains the
+    Each step narrows the group that costs the least score for the cost that it saves, or gains the
     most if one gains. What is left of the budget then widens the decoders.
 
     Returns:
@@ -118,20 +118,20 @@ def _carved(problem: Problem, decoders_G: Choices) -> tuple[Choices, int]:
     encoder = problem.space.encoder
     carved_G = problem.top_G.copy()
     carved_G[problem.decoders] = decoders_G[problem.decoders]
-    macs, score = int(problem.macs(carved_G[None])[0]), float(problem.score(carved_G[None])[0])
+    count, score = int(problem.counts(carved_G[None])[0]), float(problem.score(carved_G[None])[0])
     evaluations = 1
-    while macs > problem.budget:
+    while count > problem.budget:
         groups_P = encoder[carved_G[encoder] > 0]
         narrower_PG = np.tile(carved_G, (len(groups_P), 1))
         narrower_PG[np.arange(len(groups_P)), groups_P] -= 1
-        macs_P, scores_P = problem.macs(narrower_PG), problem.score(narrower_PG)
+        counts_P, scores_P = problem.counts(narrower_PG), problem.score(narrower_PG)
         evaluations += len(groups_P)
         gain_P = scores_P - score
-        # MACs beyond what is over the budget are not worth anything here. A group of which others
+        # Cost beyond what is over the budget is not worth anything here. A group of which others
         # read a prefix may save nothing at first.
-        saved_P = np.maximum(macs - np.maximum(macs_P, problem.budget), 1)
+        saved_P = np.maximum(count - np.maximum(counts_P, problem.budget), 1)
         chosen = int(np.where(gain_P < 0, gain_P / saved_P, gain_P).argmax())
-        carved_G, macs, score = narrower_PG[chosen], int(macs_P[chosen]), float(scores_P[chosen])
+        carved_G, count, score = narrower_PG[chosen], int(counts_P[chosen]), float(scores_P[chosen])
     found_G: Choices = problem.with_decoders(carved_G[None])[0]
     return found_G, evaluations
 

@@ -42,12 +42,12 @@ def climb(problem: Problem, start_G: Choices) -> tuple[Choices, int]:
         bare_1G[:, problem.decoders] = 0
         jumped_JG = np.repeat(bare_1G, len(jumps), axis=0)
         jumped_JG[np.arange(len(jumps)), groups_J] = targets_J
-        macs_J = problem.macs(jumped_JG)
+        counts_J = problem.counts(jumped_JG)
         jumped_JG = problem.with_decoders(jumped_JG)
         scores_J = problem.score(jumped_JG)
         # Were the groups independent, a pair would cost here + (first - here) + (second - here).
-        limit = problem.budget + int(problem.macs(bare_1G)[0])
-        first_T, second_T = _pairs(groups_J, scores_J, macs_J, limit)
+        limit = problem.budget + int(problem.counts(bare_1G)[0])
+        first_T, second_T = _pairs(groups_J, scores_J, counts_J, limit)
         paired_TG = jumped_JG[first_T]
         paired_TG[np.arange(len(first_T)), groups_J[second_T]] = targets_J[second_T]
         paired_TG = problem.with_decoders(paired_TG)
@@ -66,7 +66,7 @@ def climb(problem: Problem, start_G: Choices) -> tuple[Choices, int]:
 def _pairs(
     groups_J: NDArray[np.int64],
     scores_J: NDArray[np.float64],
-    macs_J: NDArray[np.int64],
+    counts_J: NDArray[np.int64],
     limit: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The most promising pairs: the best-scoring jumps, each with its best partner.
@@ -78,7 +78,7 @@ def _pairs(
     Args:
         groups_J: the group of each jump.
         scores_J: the score after each jump.
-        macs_J: the cost after each jump; it may exceed the budget, for the partner to make good.
+        counts_J: the cost after each jump; it may exceed the budget, for the partner to make good.
         limit: what the costs of two partners may add up to.
 
     Returns:
@@ -86,6 +86,6 @@ def _pairs(
     """
     first_T = np.argsort(-scores_J, kind="stable")[:_PAIRS]
     together_TJ = scores_J[first_T, None] + scores_J
-    together_TJ[macs_J[first_T, None] + macs_J > limit] = -np.inf
+    together_TJ[counts_J[first_T, None] + counts_J > limit] = -np.inf
     together_TJ[groups_J[first_T, None] == groups_J] = -np.inf
     return first_T, together_TJ.argmax(axis=1)

@@ -98,33 +98,22 @@ def pool(batches: Iterable[tuple[int, list[NDArray[np.float32]]]]) -> list[Momen
 
 
 def fold(graph: Graph, statistics: Statistics) -> Graph:
-    """The graph with batch norms folded into the convolutions before them.
+    """The graph with batch norms folded into the convolutions before them (:func:`folded`).
 
-    ``BN(Wx + b) = sWx + s(b - mean) + shift`` with ``s = scale / sqrt(var + eps)``. The folded
-    bias takes the name of the batch norm's shift. A batch norm that does not directly follow a
-    convolution of its own keeps its place, with these statistics.
+    ``BN(Wx + b) = sWx + s(b - mean) + shift`` with ``s = scale / sqrt(var + eps)``. A batch norm
+    that stays has these statistics.
 
     Raises:
         KeyError: a batch norm has no statistics.
     """
     weights = dict(graph.weights)
-    producers, readers = graph.producers(), graph.readers()
-    outputs = {o.name for o in graph.outputs}
-    replaced: dict[str, onnx.NodeProto] = {}
-    folded: set[str] = set()
+    convolutions = _before(graph)
     for name, norm in batch_norms(graph).items():
         mean_C, var_C = statistics[name]
         scale_name, shift_name = norm.input[1:3]
         epsilon = float(attributes(norm).get("epsilon", _EPSILON))
-        conv = producers.get(norm.input[0])
-        if (
-            conv is None
-            or conv.op_type != "Conv"
-            or not weights.keys() >= set(conv.input[1:])
-            or len(readers[norm.input[0]]) > 1
-            or len(readers[conv.input[1]]) > 1
-            or norm.input[0] in outputs
-        ):
+        conv = convolutions.get(name)
+        if conv is None:
             weights[norm.input[3]] = mean_C.astype(np.float32)
             weights[norm.input[4]] = var_C.astype(np.float32)
             continue
@@ -136,14 +125,46 @@ def fold(graph: Graph, statistics: Statistics) -> Graph:
             -1, 1, 1, 1
         )
         weights[shift_name] = shift_C.astype(np.float32)
-        merged = onnx.NodeProto()
-        merged.CopyFrom(conv)
-        del merged.input[2:]
-        merged.input.append(shift_name)
-        merged.output[0] = norm.output[0]
-        replaced[conv.output[0]] = merged
-        folded.add(norm.output[0])
+    return folded(replace(graph, weights=MappingProxyType(weights)))
+
+
+def folded(graph: Graph) -> Graph:
+    """The nodes that :func:`fold` leaves, and the weights that they read, their values untouched.
+
+    So the names and shapes of a folded graph are known without computing it. The folded bias takes
+    the name of the batch norm's shift. A batch norm that does not directly follow a convolution of
+    its own keeps its place.
+    """
+    convolutions, norms = _before(graph), batch_norms(graph)
+    merged: dict[str, onnx.NodeProto] = {}
+    for name, conv in convolutions.items():
+        node = onnx.NodeProto()
+        node.CopyFrom(conv)
+        del node.input[2:]
+        node.input.append(norms[name].input[2])
+        node.output[0] = norms[name].output[0]
+        merged[conv.output[0]] = node
+    gone = {norms[name].output[0] for name in convolutions}
     nodes = tuple(
-        replaced.get(node.output[0], node) for node in graph.nodes if node.output[0] not in folded
+        merged.get(node.output[0], node) for node in graph.nodes if node.output[0] not in gone
     )
-    return replace(graph, nodes=nodes, weights=MappingProxyType(weights)).pruned()
+    return replace(graph, nodes=nodes).pruned()
+
+
+def _before(graph: Graph) -> dict[str, onnx.NodeProto]:
+    """The convolution that each batch norm can be folded into, where there is one."""
+    producers, readers = graph.producers(), graph.readers()
+    outputs = {o.name for o in graph.outputs}
+    found = {}
+    for name, norm in batch_norms(graph).items():
+        conv = producers.get(norm.input[0])
+        if (
+            conv is not None
+            and conv.op_type == "Conv"
+            and graph.weights.keys() >= set(conv.input[1:])
+            and len(readers[norm.input[0]]) == 1
+            and len(readers[conv.input[1]]) == 1
+            and norm.input[0] not in outputs
+        ):
+            found[name] = conv
+    return found

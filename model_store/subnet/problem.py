@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.subnet.cost import CostModel
+from model_store.subnet.cost import CostModel, Unit
 from model_store.subnet.preference import Preference
 from model_store.subnet.space import SearchSpace
 
@@ -29,18 +29,20 @@ class InfeasibleBudget(ValueError):
     """No sub-network with the kept tasks fits the budget.
 
     Attributes:
-        min_macs: MACs of the smallest sub-network with these tasks.
-        max_macs: MACs of the largest.
+        least: cost of the smallest sub-network with these tasks, in the cost model's counts.
+        most: cost of the largest.
+        unit: what budgets of that cost model are said in.
     """
 
-    def __init__(self, budget_macs: int, min_macs: int, max_macs: int) -> None:
+    def __init__(self, budget: int, least: int, most: int, unit: Unit) -> None:
         super().__init__(
-            f"a budget of {budget_macs / 1e9:.6g} GMACs is below the smallest sub-network; "
-            f"with these tasks budgets lie between {min_macs / 1e9:.6g} "
-            f"and {max_macs / 1e9:.6g} GMACs"
+            f"a budget of {budget / unit.scale:.6g} {unit.label} is below the smallest "
+            f"sub-network; with these tasks budgets lie between {least / unit.scale:.6g} "
+            f"and {most / unit.scale:.6g} {unit.label}"
         )
-        self.min_macs = min_macs
-        self.max_macs = max_macs
+        self.least = least
+        self.most = most
+        self.unit = unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +58,13 @@ class Problem:
     """The cost of the encoder and the kept decoders, without the dropped ones."""
     losses: Score
     budget: int
-    """In MACs; no candidate exceeds it."""
+    """In the cost model's counts; no candidate exceeds it."""
     preference: Preference
 
     def __post_init__(self) -> None:
-        least, most = self.macs(np.stack([np.zeros_like(self.top_G), self.top_G])).tolist()
+        least, most = self.counts(np.stack([np.zeros_like(self.top_G), self.top_G])).tolist()
         if least > self.budget:
-            raise InfeasibleBudget(self.budget, least, most)
+            raise InfeasibleBudget(self.budget, least, most, self.cost.unit)
 
     @property
     def space(self) -> SearchSpace:
@@ -136,17 +138,17 @@ class Problem:
         found_PG[over] = over_PG
         return found_PG
 
-    def macs(self, choices_PG: Choices) -> NDArray[np.int64]:
+    def counts(self, choices_PG: Choices) -> NDArray[np.int64]:
         """The cost of candidates with the kept tasks, [P]. It never falls as a choice rises."""
         channels_PG = self.space.channels_of(choices_PG)
         if len(channels_PG) <= _ROWS:
-            return self.cost.macs(channels_PG)
+            return self.cost.counts(channels_PG)
         blocks = [channels_PG[i : i + _ROWS] for i in range(0, len(channels_PG), _ROWS)]
-        return np.concatenate([self.cost.macs(block) for block in blocks])
+        return np.concatenate([self.cost.counts(block) for block in blocks])
 
     def fits(self, choices_PG: Choices) -> NDArray[np.bool_]:
         """Which candidates are within the budget, [P]."""
-        return self.macs(choices_PG) <= self.budget
+        return self.counts(choices_PG) <= self.budget
 
     def losses_of(self, choices_PG: Choices) -> NDArray[np.float64]:
         """Standardised losses of every task, [P, N]."""

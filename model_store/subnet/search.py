@@ -27,8 +27,8 @@ class SearchResult:
 
     architecture: Architecture
     """Dropped decoders stand at their smallest width."""
-    macs: int
-    """Its cost with the kept tasks, within the budget."""
+    cost: int
+    """With the kept tasks, within the budget; in the cost model's counts."""
     score: float
     """Minus the mean of the kept tasks' standardised losses, weighted by preference; higher is
     better, and both algorithms are scored alike."""
@@ -41,7 +41,7 @@ def search(
     space: SearchSpace,
     cost: CostModel,
     losses: Score,
-    budget_macs: int,
+    budget: int,
     preference: Mapping[str, float],
     rng: np.random.Generator,
     tasks: Sequence[str] | None = None,
@@ -52,11 +52,11 @@ def search(
         algorithm: ``ecmt`` (Algorithm 2 of the paper) or ``evolution``, which from the same state
             of ``rng`` never scores lower.
         space: the search space.
-        cost: its cost model, all tasks included.
+        cost: its cost model, all tasks included; of whatever the budget is said in.
         losses: width ratios [P, G] to standardised task losses [P, N], lower is better, in the
             order of ``space.tasks`` (:meth:`AccuracyPredictor.standardised_losses`).
-        budget_macs: the most multiply-accumulates that the sub-network may cost. Above the largest
-            sub-network's cost it is no limit.
+        budget: the most that the sub-network may cost, in the cost model's counts. Above the
+            largest sub-network's cost it is no limit.
         preference: task to preference τ in [0, 1]; tasks that are not named have 0. Tasks count in
             proportion; if all preferences are equal or zero, they count alike.
         rng: the only source of chance; the same state gives the same answer.
@@ -71,8 +71,8 @@ def search(
     kept = Preference.of(space, preference, tasks)
     kept_cost = cost.for_tasks(kept.tasks)
     # Clipped, so that the answer is the same for every budget that is no limit.
-    budget = min(budget_macs, kept_cost.of(space.largest()))
-    problem = Problem(kept_cost, losses, budget, kept)
+    limit = min(budget, kept_cost.of(space.largest()))
+    problem = Problem(kept_cost, losses, limit, kept)
     if algorithm == "ecmt":
         paper = ecmt(problem, rng)
         best_G, evaluations = paper.best_G, paper.evaluations
@@ -80,7 +80,7 @@ def search(
         best_G, evaluations = evolve(problem, rng)
     return SearchResult(
         architecture=space.architecture(best_G),
-        macs=int(problem.macs(best_G[None])[0]),
+        cost=int(problem.counts(best_G[None])[0]),
         score=float(problem.score(best_G[None])[0]),
         evaluations=evaluations,
     )

@@ -36,6 +36,15 @@ def serialise(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
     Raises:
         ValueError: the shapes of the graph do not fit together.
     """
+    return b"".join(_file(graph, metadata))
+
+
+def serialised_bytes(graph: Graph, metadata: Mapping[str, str] | None = None) -> int:
+    """The length of what :func:`serialise` writes, without copying the weights."""
+    return _length(_file(graph, metadata))
+
+
+def _file(graph: Graph, metadata: Mapping[str, str] | None) -> list[Buffer]:
     model = infer_shapes(graph)
     helper.set_model_props(model, dict(sorted((metadata or {}).items())))
     model.graph.ClearField("initializer")
@@ -45,7 +54,7 @@ def serialise(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
         inner += [_head(_GRAPH_INITIALIZER, _length(tensor)), *tensor]
     model.ClearField("graph")
     outer = model.SerializeToString(deterministic=True)
-    return b"".join([outer, _head(_MODEL_GRAPH, _length(inner)), *inner])
+    return [outer, _head(_MODEL_GRAPH, _length(inner)), *inner]
 
 
 def _tensor(name: str, weight: NDArray[Any]) -> Iterator[Buffer]:

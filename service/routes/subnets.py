@@ -28,7 +28,7 @@ async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = No
         dialled = await runtime.subnets.dial(wish)
     answer = DialledAnswer(
         **_described(dialled.subnet_id, dialled.stored).__dict__,
-        budget_gmacs=wish.budget.gmacs,
+        **dialled.spent.__dict__,
         cache="hit" if dialled.hit else "miss",
         timings_ms=dialled.timings_ms,
     )

@@ -70,8 +70,8 @@ def test_a_budget_below_the_smallest_is_refused_with_the_range(tiny: PublishedMo
     cost = tiny.cost.for_tasks(TASKS)
     with pytest.raises(InfeasibleBudget) as caught:
         choose(tiny, request(tiny, budget=1e-6))
-    assert caught.value.min_macs == cost.of(tiny.space.smallest())
-    assert caught.value.max_macs == cost.of(tiny.space.largest())
+    assert caught.value.least == cost.of(tiny.space.smallest())
+    assert caught.value.most == cost.of(tiny.space.largest())
 
 
 def test_the_identity_is_that_of_the_network(tiny: PublishedModel, tmp_path: Path) -> None:

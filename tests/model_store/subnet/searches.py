@@ -125,7 +125,7 @@ class Case:
         """Every encoder that fits, each with the widest decoders of the path beside it, [P, G]."""
         encoders = itertools.product(*(range(len(SPACE.groups[i].channels)) for i in SPACE.encoder))
         choices_PSG = np.array([[(*e, *d) for d in self.path()] for e in encoders])
-        macs_X = COST.for_tasks(self.tasks).macs(
+        macs_X = COST.for_tasks(self.tasks).counts(
             SPACE.channels_of(choices_PSG.reshape(-1, len(SPACE.groups)))
         )
         fits_PS = macs_X.reshape(choices_PSG.shape[:2]) <= self.budget

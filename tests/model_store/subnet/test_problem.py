@@ -88,5 +88,5 @@ def problem(share: float = 0.5) -> Problem:
 @given(choices_PG=populations)
 @settings(max_examples=50)
 def test_costs_are_those_of_the_cost_model_whatever_the_batch(choices_PG: np.ndarray) -> None:
-    found = problem().macs(np.repeat(choices_PG, 3, axis=0))[::3]
+    found = problem().counts(np.repeat(choices_PG, 3, axis=0))[::3]
     assert found.tolist() == [COST.of(SPACE.architecture(row)) for row in choices_PG]

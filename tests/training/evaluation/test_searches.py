@@ -74,7 +74,7 @@ def test_what_a_preference_allows_is_the_widest_that_eq_4_leaves(tau: tuple[floa
         top_G[space.decoders[task]] = choice
     every = itertools.product(*(range(n + 1) for n in top_G))
     budget = cost.of(space.largest()) // 2
-    costs = cost.macs(np.unique(space.channels_of(np.array(list(every))), axis=0))
+    costs = cost.counts(np.unique(space.channels_of(np.array(list(every))), axis=0))
     assert attainable_macs(TINY, cost.of(space.largest()), preference) == costs.max()
     assert attainable_macs(TINY, budget, preference) <= budget
 
@@ -100,7 +100,7 @@ def test_random_encoders_fill_the_budget(level: float) -> None:
     grown_PG = np.minimum(drawn_PG + 1, problem.top_G)
     grown_PG[:, decoders] = drawn_PG[:, decoders]
     assert not problem.fits(grown_PG).any()
-    assert (problem.macs(drawn_PG) / budget).mean() > 0.9
+    assert (problem.counts(drawn_PG) / budget).mean() > 0.9
 
 
 def test_a_sweep_goes_from_the_smallest_to_the_full_budget() -> None:

@@ -1,0 +1,1 @@
+"""Autopilot: smaller sub-networks under load, where requests allow it."""
