@@ -16,6 +16,7 @@ from service.catalog import Catalog, open_catalog
 from service.device import Device
 from service.half import to_half
 from service.imaging import ImageLimits
+from service.lanes import Lanes
 from service.metrics import Metrics
 from service.prediction import Parts, Predictions
 from service.providers import choose_device
@@ -181,9 +182,9 @@ def _assemble(
     embedded: EmbeddedServer | None,
     url: str,
 ) -> Runtime:
-    limits = CacheLimits(settings.request_ttl_s, settings.subnet_ttl_s)
+    times = CacheLimits(settings.request_ttl_s, settings.subnet_ttl_s)
     entries = Entries(connect(url), MemoryEntries(settings.memory_bytes), settings.subnet_ttl_s)
-    cache = SubnetCache(entries, limits, metrics.count_cache)
+    cache = SubnetCache(entries, times, metrics.count_cache)
     threads = Threads.of(settings)
     building = Building(
         threads.build,
@@ -196,16 +197,17 @@ def _assemble(
     subnets = Subnets(catalog, cache, building, metrics)
     sessions = Sessions(device, settings.max_session_bytes, threads.load, metrics)
     batching = device.is_gpu if settings.batching == "auto" else settings.batching == "on"
+    limits = Limits(
+        slots=max(1, settings.threads // settings.intra_op_threads),
+        queue=settings.max_queue,
+        batch=settings.max_batch if batching else 1,
+    )
+    lanes = Lanes(device, threads.predict, threads.accelerate, limits, metrics)
     predictions = Predictions(
-        Parts(subnets, sessions, device, threads.predict, threads.accelerate),
-        Limits(
-            slots=max(1, settings.threads // settings.intra_op_threads),
-            queue=settings.max_queue,
-            batch=settings.max_batch if batching else 1,
-        ),
+        Parts(subnets, sessions, lanes),
+        limits.slots + limits.queue,
         ImageLimits(settings.max_image_bytes, settings.max_pixels),
         settings.max_output_bytes,
-        metrics,
     )
     metrics.provider.labels(device.provider).set(1)
     return Runtime(
