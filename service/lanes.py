@@ -1,5 +1,7 @@
-"""How networks run: on the CPU one by one, each with its input and answer in one hop to a thread;
-on a GPU inputs are prepared in parallel first, then gathered into batches.
+"""How networks run.
+
+Where batching does not pay (the CPU) input, run and answer are one hop to a worker thread, behind
+one queue. Where it does (a GPU), inputs are prepared in parallel first, then gathered into batches.
 """
 
 import asyncio
@@ -76,7 +78,7 @@ class Lanes:
             Limits(1, limits.queue, limits.batch),
             metrics.count_batch,
         )
-        self._batching = limits.batch > 1
+        self.batching = limits.batch > 1
 
     @property
     def waiting(self) -> int:
@@ -108,7 +110,7 @@ class Lanes:
             OverloadedError: as many wait as may.
             DeadlineError: the deadline passed before its turn came.
         """
-        if not self._batching:
+        if not self.batching:
 
             def at_once() -> R:
                 prepared, work = prepare()

@@ -6,8 +6,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.oip.schemas import IndexBody, InferBody, LoadBody, UnloadBody
 from service.schemas import Dial, PredictBody, PredictQuery, Problem
 
+_OIP = (InferBody, IndexBody, LoadBody, UnloadBody)
 _REF = "#/components/schemas/{model}"
 
 
@@ -65,7 +67,7 @@ def install(app: FastAPI) -> None:
 
     def complete() -> dict[str, Any]:
         document = made()
-        models: list[type[BaseModel]] = [Dial, PredictBody, PredictQuery, Problem]
+        models: list[type[BaseModel]] = [Dial, PredictBody, PredictQuery, Problem, *_OIP]
         _, extra = models_json_schema([(m, "validation") for m in models], ref_template=_REF)
         document.setdefault("components", {}).setdefault("schemas", {}).update(extra["$defs"])
         return document

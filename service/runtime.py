@@ -18,6 +18,7 @@ from service.half import to_half
 from service.imaging import ImageLimits
 from service.lanes import Lanes
 from service.metrics import Metrics
+from service.oip.server import OpenInference
 from service.prediction import Parts, Predictions
 from service.providers import choose_device
 from service.scheduling.gate import Gate
@@ -45,6 +46,7 @@ class Runtime:
     subnets: Subnets
     sessions: Sessions
     predictions: Predictions
+    oip: OpenInference
     draining: bool = False
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
     refusing: bool = False
@@ -221,4 +223,5 @@ def _assemble(
         subnets,
         sessions,
         predictions,
+        OpenInference.of(settings, catalog, subnets, sessions, predictions),
     )

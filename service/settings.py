@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=8, ge=1)
     """The most predictions that run together."""
 
+    max_tensor_batch: int = Field(default=32, ge=1)
+    """The most images of one request over the Open Inference Protocol."""
+
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """auto: CUDA where it really works, else the CPU. cuda, tensorrt: that or refuse to start."""
     require_gpu: bool = False
