@@ -223,5 +223,5 @@ def _assemble(
         subnets,
         sessions,
         predictions,
-        OpenInference.of(settings, catalog, subnets, sessions, predictions),
+        OpenInference.of(settings, catalog, cache, subnets, sessions, predictions),
     )

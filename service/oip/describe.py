@@ -1,6 +1,6 @@
 """Published models and their sub-networks in the words of the Open Inference Protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from model_store.published import PublishedModel
 from model_store.subnet.graph import INPUT
@@ -39,6 +39,7 @@ def metadata(model: PublishedModel, tasks: Sequence[str], versions: Sequence[str
 
 def config(
     model: PublishedModel,
+    subnet_id: str | None,
     known: SubnetMetadata | None,
     max_batch: int,
     batching: bool,
@@ -47,17 +48,17 @@ def config(
 
     Args:
         model: the model.
-        known: the sub-network, where a version is asked for.
+        subnet_id: the sub-network, where a version is asked for.
+        known: what is known of it.
         max_batch: the most images of one request.
         batching: whether waiting requests run together.
     """
     image = model.manifest.input
     tasks = model.space.tasks if known is None else known.tasks
-    parameters: Mapping[str, object] = (
-        {"model_version": model.manifest.version}
-        if known is None
-        else {"model_version": known.version, "gmacs": known.gmacs, "parameters": known.parameters}
-    )
+    parameters: dict[str, object] = {"model_version": model.manifest.version}
+    if known is not None:
+        cost = {"gmacs": known.gmacs, "parameters": known.parameters}
+        parameters |= {"subnet_id": subnet_id, **cost}
     return ModelConfig(
         name=model.manifest.name,
         platform=_PLATFORM,

@@ -70,7 +70,8 @@ class Inference:
 
         Args:
             name: of the model.
-            version: the sub-network; without one, that of the parameters or the full network.
+            version: id or number of a sub-network; without one, that of the parameters or the
+                full network.
             request: what came.
             deadline: in seconds of the event loop's clock.
 
@@ -86,9 +87,10 @@ class Inference:
         has_text = any(i.data is not None for i in request.body.inputs)
         input_NCHW = await asyncio.to_thread(parse) if has_text else parse()
         names = wanted(request.body.outputs, model.space.tasks)
-        wish = self._repository.wish(model, version, request.body.parameters)
+        subnet_id = None if version is None else await self._repository.subnet_id(version)
+        wish = self._repository.wish(model, subnet_id, request.body.parameters)
         async with self._predictions.use(wish) as used:
-            self._repository.used(model, wish, used)
+            await self._repository.used(model, wish, used)
             start = time.perf_counter()
             names = wanted(request.body.outputs, used.metadata.tasks)
             binary = binary_outputs(request.body, names)
@@ -139,7 +141,7 @@ def _finish(prepared: tuple[_Job, float], outputs: Outputs, infer_s: float) -> _
     head: dict[str, object] = {"model_name": used.metadata.model, "model_version": used.subnet_id}
     if body.id is not None:
         head["id"] = body.id
-    head["parameters"] = {"gmacs": used.metadata.gmacs}
+    head["parameters"] = {"subnet_id": used.subnet_id, "gmacs": used.metadata.gmacs}
     encoded = encode(head, {n: outputs[n] for n in job.names}, job.binary)
     times = Times(
         queue=began - job.submitted,

@@ -162,4 +162,8 @@ def _from_json(given: InferInput) -> NDArray[np.float32]:
         raise BadRequestError(
             f"input {given.name!r}: data of shape {list(values.shape)} do not fit {given.shape}"
         )
-    return values.astype(np.float32).reshape(given.shape)
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32).reshape(given.shape)
+    if not np.isfinite(found).all():
+        raise BadRequestError(f"input {given.name!r}: numbers are too large for {_DATATYPE}")
+    return found

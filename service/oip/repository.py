@@ -11,6 +11,7 @@ from model_store.subnetwork import SubnetMetadata
 from service.catalog import Catalog
 from service.errors import BadRequestError, NotFoundError, UnavailableError
 from service.oip.dials import from_config, query
+from service.oip.numbers import Numbers, is_number, number_of
 from service.oip.schemas import IndexEntry, Loaded, Parameter
 from service.prediction import InUse, Predictions
 from service.schemas import PredictQuery
@@ -27,6 +28,7 @@ class Repository:
         subnets: Subnets,
         sessions: Sessions,
         predictions: Predictions,
+        numbers: Numbers,
         workers: int,
     ) -> None:
         """Every model is loaded.
@@ -36,12 +38,14 @@ class Repository:
             subnets: where sub-networks come from.
             sessions: those that are ready.
             predictions: gets sub-networks ready.
+            numbers: of sub-networks, for clients that want such.
             workers: processes behind one address; what only one of them would do is refused.
         """
         self._catalog = catalog
         self._subnets = subnets
         self._sessions = sessions
         self._predictions = predictions
+        self._numbers = numbers
         self._workers = workers
         self._unloaded: set[str] = set()
         self._full: dict[str, str] = {}
@@ -58,8 +62,25 @@ class Repository:
             raise UnavailableError(f"model {name!r} was unloaded; load it first")
         return model
 
+    async def subnet_id(self, version: str) -> str:
+        """The sub-network that a version, its id or its number, names; it may not exist.
+
+        Raises:
+            NotFoundError: no sub-network with this number is known.
+        """
+        if not is_number(version):
+            return version
+        held = next((v for v in self._sessions.held() if number_of(v) == version), None)
+        found = held or await self._numbers.find(version)
+        if found is None:
+            raise NotFoundError(
+                f"unknown version {version}: numbers are given out by load and infer; "
+                "any subnet_id is a version as well"
+            )
+        return found
+
     async def version(self, model: PublishedModel, version: str) -> SubnetMetadata:
-        """What is known of a version.
+        """What is known of a sub-network, by its ``subnet_id``.
 
         Raises:
             NotFoundError: the model has no such version.
@@ -92,7 +113,7 @@ class Repository:
         largest = model.cost.of(model.space.largest()) / 1e9
         return PredictQuery.model_validate({"model": name, "budget": {"gmacs": largest}})
 
-    def used(self, model: PublishedModel, wish: PredictQuery, used: InUse) -> None:
+    async def used(self, model: PublishedModel, wish: PredictQuery, used: InUse) -> None:
         """Told which sub-network a wish led to.
 
         Raises:
@@ -102,6 +123,7 @@ class Repository:
             raise NotFoundError(f"unknown version {used.subnet_id!r} of {model.manifest.name!r}")
         if wish.budget is not None and used.metadata.channels == model.space.largest().as_dict():
             self._full[model.digest] = used.subnet_id
+        await self._numbers.remember(used.subnet_id)
 
     async def load(self, name: str, parameters: Mapping[str, Parameter]) -> Loaded:
         """Gets a sub-network ready: that of a dial, or the full network.
@@ -115,13 +137,17 @@ class Repository:
             raise BadRequestError(f"models are not taken over HTTP: {files}")
         wish = self.wish(model, None, from_config(parameters))
         async with self._predictions.use(wish) as used:
-            self.used(model, wish, used)
+            await self.used(model, wish, used)
         self._unloaded.discard(name)
         return Loaded(
-            name=name, version=used.subnet_id, number="", state="READY", gmacs=used.metadata.gmacs
+            name=name,
+            version=used.subnet_id,
+            number=number_of(used.subnet_id),
+            state="READY",
+            gmacs=used.metadata.gmacs,
         )
 
-    def unload(self, name: str, version: Parameter | None) -> None:
+    async def unload(self, name: str, version: Parameter | None) -> None:
         """Frees the memory of a version; or of all, and then the model is not ready any more.
 
         Raises:
@@ -138,10 +164,11 @@ class Repository:
         if version is None:
             self._unloaded.add(name)
             self._sessions.discard(versions)
-        elif version in versions:
-            self._sessions.discard([str(version)])
-        else:
+            return
+        subnet_id = await self.subnet_id(str(version))
+        if subnet_id not in versions:
             raise NotFoundError(f"version {str(version)[:64]!r} of {name!r} is not loaded")
+        self._sessions.discard([subnet_id])
 
     def index(self, ready: bool) -> list[IndexEntry]:
         """Models, and the versions that are held ready here."""

@@ -194,6 +194,8 @@ class VersionStats(Answer):
 
     name: str
     version: str
+    """The number of the sub-network: perf_analyzer reads nothing else."""
+    subnet_id: str
     last_inference: int
     """Milliseconds since 1970."""
     inference_count: int

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from model_store.cache import SubnetCache
 from service.catalog import Catalog
 from service.oip.inference import Inference
+from service.oip.numbers import Numbers
 from service.oip.repository import Repository
 from service.oip.statistics import Statistics
 from service.prediction import Predictions
@@ -24,12 +26,15 @@ class OpenInference:
     def of(
         settings: Settings,
         catalog: Catalog,
+        cache: SubnetCache,
         subnets: Subnets,
         sessions: Sessions,
         predictions: Predictions,
     ) -> "OpenInference":
         """Over the same sub-networks, sessions and queues as everything else."""
-        repository = Repository(catalog, subnets, sessions, predictions, settings.workers)
+        repository = Repository(
+            catalog, subnets, sessions, predictions, Numbers(cache), settings.workers
+        )
         statistics = Statistics()
         inference = Inference(
             repository,

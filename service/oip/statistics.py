@@ -3,6 +3,7 @@
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
 
+from service.oip.numbers import number_of
 from service.oip.schemas import BatchStats, Duration, InferStats, VersionStats
 
 _NOTHING = Duration(count=0, ns=0)
@@ -119,7 +120,8 @@ def _read(model: str, version: str, found: _Version) -> VersionStats:
     stages = found.stages
     return VersionStats(
         name=model,
-        version=version,
+        version=number_of(version),
+        subnet_id=version,
         last_inference=found.last_ms,
         inference_count=found.images,
         execution_count=found.success.count,

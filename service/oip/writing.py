@@ -47,7 +47,7 @@ def encode(
     pieces.append(b"]}")
     length = sum(map(len, pieces))
     # Joined from the arrays' own memory: each tensor is copied once.
-    tail = [memoryview(v.reshape(-1)).cast("B") for n, v in tensors.items() if n in binary]
+    tail = [v.reshape(-1).view(np.uint8).data for n, v in tensors.items() if n in binary]
     return Encoded(b"".join([*pieces, *tail]), length if tail else None)
 
 

@@ -70,7 +70,7 @@ async def metadata(name: str, runtime: RuntimeDep, version: str | None = None) -
     model = repository.model(name)
     if version is None:
         return describe.metadata(model, model.space.tasks, repository.versions(name))
-    known = await repository.version(model, version)
+    known = await repository.version(model, await repository.subnet_id(version))
     return describe.metadata(model, known.tasks, (version,))
 
 
@@ -81,7 +81,7 @@ async def model_ready(name: str, runtime: RuntimeDep, version: str | None = None
     repository = runtime.oip.repository
     model = repository.model(name)
     if version is not None:
-        await repository.version(model, version)
+        await repository.version(model, await repository.subnet_id(version))
     return ModelReady(name=name, ready=True)
 
 
@@ -101,9 +101,10 @@ async def config(name: str, runtime: RuntimeDep, version: str | None = None) -> 
     """Tensors without the batch, and the most images of a request."""
     repository, settings = runtime.oip.repository, runtime.settings
     model = repository.model(name)
-    known = None if version is None else await repository.version(model, version)
+    subnet_id = None if version is None else await repository.subnet_id(version)
+    known = None if subnet_id is None else await repository.version(model, subnet_id)
     return describe.config(
-        model, known, settings.max_tensor_batch, runtime.predictions.lanes.batching
+        model, subnet_id, known, settings.max_tensor_batch, runtime.predictions.lanes.batching
     )
 
 
@@ -113,10 +114,11 @@ async def statistics(name: str, runtime: RuntimeDep, version: str | None = None)
     """Inferences of this process over this protocol, by version."""
     repository = runtime.oip.repository
     model = repository.model(name)
-    found = runtime.oip.statistics.of(name, version)
-    if not found and version is not None:
-        await repository.version(model, version)
-        found = (unused(name, version),)
+    subnet_id = None if version is None else await repository.subnet_id(version)
+    found = runtime.oip.statistics.of(name, subnet_id)
+    if not found and subnet_id is not None:
+        await repository.version(model, subnet_id)
+        found = (unused(name, subnet_id),)
     return ModelStats(model_stats=found)
 
 

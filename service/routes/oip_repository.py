@@ -56,7 +56,7 @@ async def load(
 async def unload(name: str, request: Request, runtime: RuntimeDep) -> dict[str, str]:
     """Of the version in `parameters`; or of all, and then the model is not ready until a load."""
     asked = await _read(request, UnloadBody)
-    runtime.oip.repository.unload(name, asked.parameters.get("version"))
+    await runtime.oip.repository.unload(name, asked.parameters.get("version"))
     return {"name": name}
 
 
