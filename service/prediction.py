@@ -34,6 +34,8 @@ class Answered:
 
     content: bytes
     media_type: Form
+    subnet_id: str
+    gmacs: float
 
 
 @dataclass(frozen=True)
@@ -199,9 +201,9 @@ class Predictions:
         outputs = interpret(prepared.tasks, raw, picture.height, picture.width)
         match job.form:
             case "application/x-npz":
-                return Answered(as_npz(outputs), job.form)
+                return _answered(job, as_npz(outputs))
             case "image/png":
-                return Answered(draw(next(iter(outputs.values()))), job.form)
+                return _answered(job, draw(next(iter(outputs.values()))))
         return _json(job, outputs, prepared.decode_s, infer_s, start)
 
 
@@ -229,4 +231,8 @@ def _json(
         },
         "outputs": answers,
     }
-    return Answered(to_json(body, inf_nan_mode="null"), "application/json")
+    return _answered(job, to_json(body, inf_nan_mode="null"))
+
+
+def _answered(job: _Job, content: bytes) -> Answered:
+    return Answered(content, job.form, job.subnet_id, job.metadata.gmacs)
