@@ -12,7 +12,6 @@ from service.oip.dials import seconds as seconds_asked
 from service.oip.reading import HEADER, read
 from service.oip.schemas import (
     InferAnswer,
-    InferBody,
     Live,
     ModelConfig,
     ModelMetadata,
@@ -22,7 +21,7 @@ from service.oip.schemas import (
     ServerMetadata,
 )
 from service.oip.statistics import unused
-from service.openapi import json_body, problems
+from service.openapi import problems, tensor_body
 from service.patience import TimeoutMs, patience, seconds_of
 from service.routes.deps import RuntimeDep
 
@@ -124,7 +123,7 @@ async def statistics(name: str, runtime: RuntimeDep, version: str | None = None)
 
 _INFER: dict[str, Any] = {
     "response_class": Response,
-    "openapi_extra": json_body(InferBody),
+    "openapi_extra": tensor_body(),
     "responses": {
         200: {"model": InferAnswer, "content": {"application/octet-stream": {}}},
         **problems(400, 404, 413, 415, 422, 429, 503, 504),
