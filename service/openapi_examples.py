@@ -1,7 +1,8 @@
 """Examples of the OpenAPI document: requests that work as they stand with the models that ship.
 
-Where a request names a sub-network, its id is that of the first example of ``POST /subnet``, as the
-models were when this was written; a service gives the id of its own.
+A request that names a sub-network means that of the first example of ``POST /subnet``, and one that
+names a version that of the first example of a load, as the models were when this was written; a
+service gives ids of its own.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 SUBNET_ID = "13876fee4b5b8a8263206206b517bc13"
+VERSION = "39d08c99bf6f95fbbc2ce58868c3c1b6"
 _SHA256 = "8c3f3c1109070429314ff3f6d0bd5f8a5baba283841efcd48ff09ceceb3e7047"
 
 # Blue over green, 8 x 8.
@@ -28,6 +30,8 @@ _DIAL = {
 
 _ONE = {"name": "image", "shape": [1, 3, 32, 32], "datatype": "FP32", "data": [0.5] * 3072}
 """A grey picture for the model ``caltech100``."""
+_BRIEF = _ONE | {"shape": [1, 3, 1, 1], "data": [0.5] * 3}
+_CRABS = {"name": "crab-cup"}
 
 
 def _of(summary: str, value: object, status: int = 200) -> dict[str, Any]:
@@ -41,11 +45,13 @@ _INFER = {
         "With the dials as parameters, and one output",
         {
             "inputs": [_ONE],
-            "outputs": [{"name": "crab-cup"}],
+            "outputs": [_CRABS],
             "parameters": {"gmacs": 0.03, "preference.crab-cup": 1.0},
         },
     ),
-    "type": _of("A type that there is not", {"inputs": [_ONE | {"datatype": "INT8"}]}, status=400),
+    "type": _of(
+        "A type that there is not", {"inputs": [_BRIEF | {"datatype": "INT8"}]}, status=400
+    ),
 }
 
 REQUESTS: Mapping[tuple[str, str], Mapping[str, Examples]] = {
@@ -76,21 +82,8 @@ REQUESTS: Mapping[tuple[str, str], Mapping[str, Examples]] = {
     ("post", "/v2/models/{name}/infer"): {"application/json": _INFER},
     ("post", "/v2/models/{name}/versions/{version}/infer"): {
         "application/json": {
-            "odd": _of("An input of another size", {"inputs": [_ONE]}, status=400),
-            "dark": _of(
-                "A black picture for the model rooms, and one output",
-                {
-                    "inputs": [
-                        {
-                            "name": "image",
-                            "shape": [1, 3, 128, 128],
-                            "datatype": "FP32",
-                            "data": [0] * (3 * 128 * 128),
-                        }
-                    ],
-                    "outputs": [{"name": "depth"}],
-                },
-            ),
+            "odd": _of("An input of another size", {"inputs": [_BRIEF]}, status=400),
+            "grey": _of("A grey picture, and one output", {"inputs": [_ONE], "outputs": [_CRABS]}),
         }
     },
     ("post", "/v2/repository/index"): {
@@ -114,20 +107,18 @@ REQUESTS: Mapping[tuple[str, str], Mapping[str, Examples]] = {
 }
 
 _VERSIONED = "/v2/models/{name}/versions/{version}"
-_OF_ROOMS = {"name": "rooms", "version": SUBNET_ID}
-_OF_CALTECH = {"name": "caltech100", "version": SUBNET_ID}
 
 
 def parameters(path: str) -> Mapping[str, str]:
     """Values of a path's parameters that go with the examples of its body."""
-    if path.startswith("/v2") and "{version}" not in path:
-        return _OF_CALTECH
-    return {**_OF_ROOMS, "subnet_id": SUBNET_ID}
+    if path.startswith("/v2"):
+        return {"name": "caltech100", "version": VERSION}
+    return {"name": "rooms", "subnet_id": SUBNET_ID}
 
 
 _TENSORS = {
     "name": "caltech100",
-    "versions": [SUBNET_ID],
+    "versions": [VERSION],
     "platform": "onnx_onnxv1",
     "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, 3, 32, 32]}],
     "outputs": [{"name": "crab-cup", "datatype": "FP32", "shape": [-1, 5]}],
@@ -146,8 +137,8 @@ _STATS = {
     "model_stats": [
         {
             "name": "caltech100",
-            "version": "87951029864609960",
-            "subnet_id": SUBNET_ID,
+            "version": "260374015455459679",
+            "subnet_id": VERSION,
             "last_inference": 1767225600000,
             "inference_count": 1,
             "execution_count": 1,
@@ -174,9 +165,9 @@ _STATS = {
 }
 _INFERRED = {
     "model_name": "caltech100",
-    "model_version": SUBNET_ID,
+    "model_version": VERSION,
     "id": "1",
-    "parameters": {"subnet_id": SUBNET_ID, "gmacs": 0.03},
+    "parameters": {"subnet_id": VERSION, "gmacs": 0.03},
     "outputs": [
         {
             "name": "crab-cup",
@@ -268,7 +259,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("get", "/v2/models/{name}"): _TENSORS,
     ("get", _VERSIONED): _TENSORS,
     ("get", "/v2/models/{name}/ready"): {"name": "caltech100", "ready": True},
-    ("get", f"{_VERSIONED}/ready"): {"name": "rooms", "ready": True},
+    ("get", f"{_VERSIONED}/ready"): {"name": "caltech100", "ready": True},
     ("get", "/v2/models/{name}/config"): _CONFIG,
     ("get", f"{_VERSIONED}/config"): _CONFIG,
     ("get", "/v2/models/{name}/stats"): _STATS,
@@ -276,12 +267,12 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("post", "/v2/models/{name}/infer"): _INFERRED,
     ("post", f"{_VERSIONED}/infer"): _INFERRED,
     ("post", "/v2/repository/index"): [
-        {"name": "rooms", "version": SUBNET_ID, "state": "READY", "reason": ""}
+        {"name": "caltech100", "version": VERSION, "state": "READY", "reason": ""}
     ],
     ("post", "/v2/repository/models/{name}/load"): {
         "name": "caltech100",
-        "version": SUBNET_ID,
-        "number": "87951029864609960",
+        "version": VERSION,
+        "number": "260374015455459679",
         "state": "READY",
         "gmacs": 0.03,
     },

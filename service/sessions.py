@@ -102,6 +102,7 @@ class Sessions:
             subnet_id: which one.
             load: gets metadata and ONNX file.
         """
+        self._unwanted.discard(subnet_id)
         self._pins[subnet_id] += 1  # before it is there: others must not drive it out meanwhile
         try:
             if subnet_id not in self._held:

@@ -29,6 +29,13 @@ def url(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield process.url
 
 
+@pytest.fixture(scope="session")
+def shipped_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with the models that ship."""
+    with serving([], tmp_path_factory.mktemp("data")) as process:
+        yield process.url
+
+
 @pytest.fixture
 def settings(models_root: Path, tmp_path: Path) -> Settings:
     return Settings(models_root=models_root, data_dir=tmp_path / "data", threads=2)
