@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service import openapi_answers as answered
 from service import openapi_examples as examples
 from service.oip.reading import HEADER
 from service.oip.schemas import IndexBody, InferBody, LoadBody, UnloadBody
@@ -110,9 +111,9 @@ def _finish(method: str, path: str, operation: dict[str, Any]) -> None:
     for status, answer in answers.items():
         content = answer.get("content", {})
         if "application/problem+json" in content:
-            content["application/problem+json"]["example"] = examples.problem(int(status))
-    if (method, path) in examples.ANSWERS:
-        answers["200"]["content"]["application/json"]["example"] = examples.ANSWERS[method, path]
+            content["application/problem+json"]["example"] = answered.problem(int(status))
+    if (method, path) in answered.ANSWERS:
+        answers["200"]["content"]["application/json"]["example"] = answered.ANSWERS[method, path]
     values = examples.parameters(path)
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
