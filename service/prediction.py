@@ -36,6 +36,7 @@ class Answered:
     media_type: Form
     subnet_id: str
     gmacs: float
+    """Of the sub-network that was served."""
 
 
 @dataclass(frozen=True)
@@ -201,10 +202,12 @@ class Predictions:
         outputs = interpret(prepared.tasks, raw, picture.height, picture.width)
         match job.form:
             case "application/x-npz":
-                return _answered(job, as_npz(outputs))
+                content = as_npz(outputs)
             case "image/png":
-                return _answered(job, draw(next(iter(outputs.values()))))
-        return _json(job, outputs, prepared.decode_s, infer_s, start)
+                content = draw(next(iter(outputs.values())))
+            case "application/json":
+                content = _json(job, outputs, prepared.decode_s, infer_s, start)
+        return Answered(content, job.form, job.subnet_id, job.metadata.gmacs)
 
 
 def _wanted(job: _Job) -> Mapping[str, Task]:
@@ -218,7 +221,7 @@ def _wanted(job: _Job) -> Mapping[str, Task]:
 
 def _json(
     job: _Job, outputs: Mapping[str, Output], decode_s: float, infer_s: float, start: float
-) -> Answered:
+) -> bytes:
     answers = {name: as_json(output) for name, output in outputs.items()}
     body = {
         "subnet_id": job.subnet_id,
@@ -231,8 +234,4 @@ def _json(
         },
         "outputs": answers,
     }
-    return _answered(job, to_json(body, inf_nan_mode="null"))
-
-
-def _answered(job: _Job, content: bytes) -> Answered:
-    return Answered(content, job.form, job.subnet_id, job.metadata.gmacs)
+    return to_json(body, inf_nan_mode="null")

@@ -124,7 +124,7 @@ def predicted(
     reply = yield from exchange(request, deadline, now)
     arrays = _arrays(reply)
     try:
-        subnet_id, gmacs = reply.headers["x-subnet-id"], float(reply.headers["x-subnet-gmacs"])
+        subnet_id, gmacs = reply.headers["x-subnet-id"], float(reply.headers["x-gmacs"])
     except (KeyError, ValueError) as error:
         raise IntegrityError("the answer does not say which sub-network gave it") from error
     return Prediction(

@@ -48,9 +48,8 @@ async def predict(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs =
     seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds) as deadline:
         answered = await runtime.predictions.predict(query, image, form, deadline)
-    # Only JSON has room for these inside.
-    headers = {"X-Subnet-Id": answered.subnet_id, "X-Subnet-Gmacs": repr(answered.gmacs)}
-    return Response(answered.content, media_type=answered.media_type, headers=headers)
+    served = {"x-subnet-id": answered.subnet_id, "x-gmacs": f"{answered.gmacs:.9g}"}
+    return Response(answered.content, media_type=answered.media_type, headers=served)
 
 
 async def _read(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
