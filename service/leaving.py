@@ -22,7 +22,7 @@ from service.runtime import Runtime
 REFUSING_S = 0.5
 
 # Those who run the service want to know until the end.
-_ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
+_ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live"})
 
 
 @contextlib.contextmanager

@@ -6,8 +6,15 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service import openapi_answers as answered
+from service import openapi_examples as examples
+from service.oip.reading import HEADER
+from service.oip.schemas import IndexBody, InferBody, LoadBody, UnloadBody
 from service.schemas import Dial, PredictBody, PredictQuery, Problem
 
+# Answered whatever the state of the service.
+_ALWAYS = frozenset({"/livez", "/v2", "/v2/health/live"})
+_OIP = (InferBody, IndexBody, LoadBody, UnloadBody)
 _REF = "#/components/schemas/{model}"
 
 
@@ -60,15 +67,57 @@ def prediction_body() -> dict[str, Any]:
     }
 
 
+def tensor_body() -> dict[str, Any]:
+    """The request body of an inference: JSON, or JSON and the bytes of tensors."""
+    found = json_body(InferBody)
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    found["requestBody"]["content"]["application/octet-stream"] = binary
+    header = {
+        "name": HEADER,
+        "in": "header",
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Bytes of the JSON, where tensors follow it.",
+    }
+    return {**found, "parameters": [header]}
+
+
 def install(app: FastAPI) -> None:
-    """Adds the schemas that the hand-written parts refer to."""
+    """Adds the schemas that the hand-written parts refer to, examples, and errors of all routes."""
     made = app.openapi
 
     def complete() -> dict[str, Any]:
         document = made()
-        models: list[type[BaseModel]] = [Dial, PredictBody, PredictQuery, Problem]
+        models: list[type[BaseModel]] = [Dial, PredictBody, PredictQuery, Problem, *_OIP]
         _, extra = models_json_schema([(m, "validation") for m in models], ref_template=_REF)
-        document.setdefault("components", {}).setdefault("schemas", {}).update(extra["$defs"])
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(extra["$defs"])
+        # FastAPI's own form of a 422, which this service does not answer with.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _finish(method, path, operation)
         return document
 
     app.openapi = complete  # type: ignore[method-assign]
+
+
+def _finish(method: str, path: str, operation: dict[str, Any]) -> None:
+    """Examples of what is sent and answered; may be done twice."""
+    answers = operation["responses"]
+    if path not in _ALWAYS:
+        answers.setdefault("503", problems(503)[503])
+    if "422" in answers:
+        answers["422"] = problems(422)[422]
+    for status, answer in answers.items():
+        content = answer.get("content", {})
+        if "application/problem+json" in content:
+            content["application/problem+json"]["example"] = answered.problem(int(status))
+    if (method, path) in answered.ANSWERS:
+        answers["200"]["content"]["application/json"]["example"] = answered.ANSWERS[method, path]
+    values = examples.parameters(path)
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            parameter["example"] = values[parameter["name"]]
+    for media, found in examples.REQUESTS.get((method, path), {}).items():
+        operation["requestBody"]["content"][media]["examples"] = found

@@ -63,6 +63,9 @@ async def patience(receive: Receive, seconds: float) -> AsyncIterator[float]:
                 yield deadline
             finally:
                 watcher.cancel()
+        # A library that is interrupted may take that for a timeout of its own, and go on.
+        if limit.expired():
+            raise TimeoutError
     except TimeoutError as error:
         if left:
             raise ClientLeftError from error

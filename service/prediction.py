@@ -1,17 +1,12 @@
-"""From an image to an answer: decode, run the sub-network, encode.
+"""From an image to an answer: decode, run the sub-network, encode."""
 
-Where batching does not pay (the CPU) all three are one hop to a worker thread, behind one queue.
-Where it does (a GPU), pictures are decoded in parallel first, then gathered into batches.
-"""
-
-import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import partial
+from typing import Literal, TypeVar
 
 import onnxruntime as ort  # type: ignore[import-untyped]
 from pydantic_core import to_json
@@ -20,18 +15,19 @@ from model_store.manifest import Task
 from model_store.published import PublishedModel
 from model_store.subnetwork import SubnetMetadata
 from service.autopilot.pilot import Autopilot
-from service.batches import Outputs, join, split
-from service.device import Device
+from service.batches import Outputs
 from service.errors import UnprocessableError
 from service.imaging import ImageLimits, Picture, decode
-from service.metrics import Metrics
+from service.lanes import Lanes, Work
 from service.outputs import Output, as_json, as_npz, check_size, interpret
 from service.pictures import draw
 from service.scheduling.admission import Admission
-from service.scheduling.scheduler import Limits, Scheduler
 from service.schemas import PredictQuery
 from service.sessions import Held, Sessions
 from service.subnets import Subnets
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 Form = Literal["application/json", "application/x-npz", "image/png"]
 
@@ -72,8 +68,18 @@ class _Prepared:
     decode_s: float
 
 
-_Key: TypeAlias = tuple[str, tuple[str, ...], tuple[int, ...]]
-"""Sub-network, tasks and input shape: predictions that agree in them may share a run."""
+@dataclass(frozen=True)
+class InUse:
+    """A sub-network that cannot be closed while this is held."""
+
+    subnet_id: str
+    hit: bool
+    """Whether it had been built before."""
+    level: int | None
+    """Levels below what was asked; None where the request does not allow that."""
+    metadata: SubnetMetadata
+    model: PublishedModel
+    session: ort.InferenceSession
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,7 @@ class Parts:
 
     subnets: Subnets
     sessions: Sessions
-    device: Device
-    executor: Executor
-    """Where pictures are decoded and answers encoded; on the CPU networks run here too."""
-    accelerator: Executor
-    """Where batches run."""
+    lanes: Lanes
     autopilot: Callable[[Callable[[str], Awaitable[None]], Callable[[], int]], Autopilot] | None
     """Makes the autopilot, told how a session is made and how many predictions wait."""
 
@@ -95,61 +97,38 @@ class Predictions:
     """Predictions with any sub-network of the models served."""
 
     def __init__(
-        self,
-        parts: Parts,
-        limits: Limits,
-        image_limits: ImageLimits,
-        max_output_bytes: int,
-        metrics: Metrics,
+        self, parts: Parts, places: int, image_limits: ImageLimits, max_output_bytes: int
     ) -> None:
         """The parts that predictions go through.
 
         Args:
             parts: those.
-            limits: of what runs and waits; with ``batch`` 1 nothing is batched.
+            places: the most predictions that wait for their sub-network.
             image_limits: of input images.
             max_output_bytes: of one answer's dense outputs.
-            metrics: told how long things took.
         """
         self._parts = parts
         self._image_limits = image_limits
         self._max_output_bytes = max_output_bytes
-        self._metrics = metrics
-        self._alone: Scheduler[str, _Job, Answered] = Scheduler(
-            lambda jobs: [self._run_alone(job) for job in jobs],
-            parts.executor,
-            Limits(limits.slots, limits.queue),
-            metrics.count_batch,
-        )
-        self._decoding: Scheduler[str, _Job, _Prepared] = Scheduler(
-            lambda jobs: [self._prepare(job) for job in jobs],
-            parts.executor,
-            Limits(limits.slots, limits.queue),
-        )
-        self._batched: Scheduler[_Key, _Prepared, Outputs] = Scheduler(
-            self._run_together,
-            parts.accelerator,
-            # One batch at a time: while it runs, the next one gathers.
-            Limits(1, limits.queue, limits.batch),
-            metrics.count_batch,
-        )
-        self._batching = limits.batch > 1
-        self._preparing = Admission(
-            "predictions wait for their sub-network", limits.slots + limits.queue
-        )
+        self._preparing = Admission("predictions wait for their sub-network", places)
         self.autopilot = (
             parts.autopilot(self._load, lambda: self.waiting) if parts.autopilot else None
         )
 
     @property
+    def lanes(self) -> Lanes:
+        """Where networks run."""
+        return self._parts.lanes
+
+    @property
     def waiting(self) -> int:
         """Predictions that wait for their turn."""
-        return self._alone.waiting + self._decoding.waiting + self._batched.waiting
+        return self._parts.lanes.waiting
 
     @property
     def running(self) -> int:
         """Predictions whose turn it is."""
-        return self._alone.running + self._decoding.running + self._batched.running
+        return self._parts.lanes.running
 
     async def predict(
         self, query: PredictQuery, image: Callable[[], bytes], form: Form, deadline: float
@@ -168,26 +147,47 @@ class Predictions:
         """
         if form == "image/png" and query.task is None:
             raise UnprocessableError("Accept: image/png needs task=NAME, the task to draw")
+        async with self.use(query) as used:
+            job = _Job(
+                image=image,
+                form=form,
+                drawn=query.task,
+                subnet_id=used.subnet_id,
+                metadata=used.metadata,
+                model=used.model,
+                session=used.session,
+                cache="hit" if used.hit else "miss",
+                level=used.level,
+            )
+            prepare = partial(self._prepare, job)
+            return await self.run(used.subnet_id, prepare, self._encode, deadline)
+
+    async def run(
+        self,
+        subnet_id: str,
+        prepare: Callable[[], tuple[P, Work]],
+        finish: Callable[[P, Outputs, float], R],
+        deadline: float,
+    ) -> R:
+        """As :meth:`Lanes.run`, where the autopilot sees it."""
+        with self.autopilot.meter.prediction() if self.autopilot else nullcontext():
+            return await self._parts.lanes.run(subnet_id, prepare, finish, deadline)
+
+    @contextlib.asynccontextmanager
+    async def use(self, query: PredictQuery) -> AsyncIterator[InUse]:
+        """The sub-network that a query names or dials, ready to run.
+
+        Raises:
+            ServiceError: there is none, or too many wait for theirs.
+            InfeasibleBudget: no sub-network is that small.
+        """
         async with contextlib.AsyncExitStack() as in_use:
             # Waiting for a build or a load takes no place from those whose session is there.
             with self._preparing.enter(self._parts.subnets.retry_after_s):
                 subnet_id, hit, level = await self._resolve(query)
                 held = await in_use.enter_async_context(self._session(subnet_id))
-            job = _Job(
-                image=image,
-                form=form,
-                drawn=query.task,
-                subnet_id=subnet_id,
-                metadata=held.metadata,
-                model=self._parts.subnets.model_of(held.metadata),
-                session=held.session,
-                cache="hit" if hit else "miss",
-                level=level,
-            )
-            with self.autopilot.meter.prediction() if self.autopilot else nullcontext():
-                if self._batching:
-                    return await self._in_stages(job, deadline)
-                return await self._alone.submit(subnet_id, job, deadline)
+            model = self._parts.subnets.model_of(held.metadata)
+            yield InUse(subnet_id, hit, level, held.metadata, model, held.session)
 
     async def _resolve(self, query: PredictQuery) -> tuple[str, bool, int | None]:
         """The sub-network to use, whether it had been built before, and its level."""
@@ -211,24 +211,7 @@ class Predictions:
 
         return self._parts.sessions.use(subnet_id, load)
 
-    async def _in_stages(self, job: _Job, deadline: float) -> Answered:
-        prepared = await self._decoding.submit(job.subnet_id, job, deadline)
-        shape = prepared.picture.input_NCHW.shape
-        key = (job.subnet_id, tuple(prepared.tasks), shape)
-        start = time.perf_counter()
-        outputs = await self._batched.submit(key, prepared, deadline)
-        infer_s = time.perf_counter() - start
-        loop = asyncio.get_running_loop()
-        encode = self._encode
-        return await loop.run_in_executor(self._parts.executor, encode, prepared, outputs, infer_s)
-
-    def _run_alone(self, job: _Job) -> Answered:
-        prepared = self._prepare(job)
-        start = time.perf_counter()
-        (outputs,) = self._run_together([prepared])
-        return self._encode(prepared, outputs, time.perf_counter() - start)
-
-    def _prepare(self, job: _Job) -> _Prepared:
+    def _prepare(self, job: _Job) -> tuple[_Prepared, Work]:
         start = time.perf_counter()
         tasks = _wanted(job)
         spec = job.model.manifest.input
@@ -240,17 +223,10 @@ class Predictions:
             self._max_output_bytes,
             raw=job.form == "application/x-npz",
         )
-        return _Prepared(job, tasks, picture, time.perf_counter() - start)
-
-    def _run_together(self, batch: Sequence[_Prepared]) -> list[Outputs]:
-        """One run for all of them; they have the same key."""
-        first = batch[0]
-        input_NCHW = join([p.picture.input_NCHW for p in batch])
-        start = time.perf_counter()
-        outputs = self._parts.device.run(first.job.session, tuple(first.tasks), input_NCHW)
-        seconds = time.perf_counter() - start
-        self._metrics.inference_seconds.labels(first.job.metadata.model).observe(seconds)
-        return split(outputs, [1] * len(batch))
+        work = Work(
+            job.subnet_id, job.metadata.model, job.session, tuple(tasks), picture.input_NCHW
+        )
+        return _Prepared(job, tasks, picture, time.perf_counter() - start), work
 
     def _encode(self, prepared: _Prepared, raw: Outputs, infer_s: float) -> Answered:
         start = time.perf_counter()

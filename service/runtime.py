@@ -18,7 +18,9 @@ from service.catalog import Catalog, open_catalog
 from service.device import Device
 from service.half import to_half
 from service.imaging import ImageLimits
+from service.lanes import Lanes
 from service.metrics import Metrics
+from service.oip.server import OpenInference
 from service.prediction import Parts, Predictions
 from service.profiles import Profiles, place_of
 from service.providers import choose_device
@@ -47,6 +49,7 @@ class Runtime:
     subnets: Subnets
     sessions: Sessions
     predictions: Predictions
+    oip: OpenInference
     draining: bool = False
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
     refusing: bool = False
@@ -208,9 +211,9 @@ def _assemble(
     embedded: EmbeddedServer | None,
     url: str,
 ) -> Runtime:
-    limits = CacheLimits(settings.request_ttl_s, settings.subnet_ttl_s)
+    times = CacheLimits(settings.request_ttl_s, settings.subnet_ttl_s)
     entries = Entries(connect(url), MemoryEntries(settings.memory_bytes), settings.subnet_ttl_s)
-    cache = SubnetCache(entries, limits, metrics.count_cache)
+    cache = SubnetCache(entries, times, metrics.count_cache)
     threads = Threads.of(settings)
     building = Building(
         threads.build,
@@ -224,24 +227,23 @@ def _assemble(
     subnets = Subnets(catalog, cache, building, profiles, metrics)
     sessions = Sessions(device, settings.max_session_bytes, threads.load, metrics)
     batching = device.is_gpu if settings.batching == "auto" else settings.batching == "on"
+    limits = Limits(
+        slots=max(1, settings.threads // settings.intra_op_threads),
+        queue=settings.max_queue,
+        batch=settings.max_batch if batching else 1,
+    )
+    lanes = Lanes(device, threads.predict, threads.accelerate, limits, metrics)
     objective = settings.autopilot_ms
     predictions = Predictions(
         Parts(
             subnets,
             sessions,
-            device,
-            threads.predict,
-            threads.accelerate,
+            lanes,
             None if objective is None else partial(_autopilot, objective, subnets, metrics),
         ),
-        Limits(
-            slots=max(1, settings.threads // settings.intra_op_threads),
-            queue=settings.max_queue,
-            batch=settings.max_batch if batching else 1,
-        ),
+        limits.slots + limits.queue,
         ImageLimits(settings.max_image_bytes, settings.max_pixels),
         settings.max_output_bytes,
-        metrics,
     )
     metrics.provider.labels(device.provider).set(1)
     return Runtime(
@@ -255,4 +257,5 @@ def _assemble(
         subnets,
         sessions,
         predictions,
+        OpenInference.of(settings, catalog, cache, subnets, sessions, predictions),
     )

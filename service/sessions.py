@@ -9,7 +9,7 @@ import contextlib
 import ctypes
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -70,6 +70,7 @@ class Sessions:
         self._metrics = metrics
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._pins: Counter[str] = Counter()
+        self._unwanted: set[str] = set()
         self._bytes = 0
         self._flights: Flights[None] = Flights()
 
@@ -84,6 +85,15 @@ class Sessions:
         """Estimated memory of the sessions held."""
         return self._bytes
 
+    def held(self) -> dict[str, SubnetMetadata]:
+        """What is held, by ``subnet_id``; that used longest ago first."""
+        return {subnet_id: held.metadata for subnet_id, held in self._held.items()}
+
+    def discard(self, subnet_ids: Iterable[str]) -> None:
+        """Closes sessions; those in use as soon as they no longer are."""
+        self._unwanted |= set(subnet_ids) & set(self._held)
+        self._shrink()
+
     @contextlib.asynccontextmanager
     async def use(self, subnet_id: str, load: Load) -> AsyncIterator[Held]:
         """A sub-network's session, made if it is not held; however many ask, it is made once.
@@ -92,6 +102,7 @@ class Sessions:
             subnet_id: which one.
             load: gets metadata and ONNX file.
         """
+        self._unwanted.discard(subnet_id)
         self._pins[subnet_id] += 1  # before it is there: others must not drive it out meanwhile
         try:
             if subnet_id not in self._held:
@@ -115,16 +126,19 @@ class Sessions:
         self._tell()
 
     def _shrink(self) -> None:
-        """Closes sessions that nobody uses, the one used longest ago first, down to the budget."""
-        if self._bytes <= self._limit_bytes:
+        """Closes what nobody uses: unwanted sessions, and the oldest down to the budget."""
+        if self._bytes <= self._limit_bytes and not self._unwanted:
             return
         for subnet_id in [k for k in self._held if k not in self._pins]:
-            if self._bytes <= self._limit_bytes:
-                break
-            held = self._held.pop(subnet_id)
-            self._bytes -= held.bytes
-            self._executor.submit(_close, held)
+            if self._bytes > self._limit_bytes or subnet_id in self._unwanted:
+                self._close(subnet_id)
         self._tell()
+
+    def _close(self, subnet_id: str) -> None:
+        held = self._held.pop(subnet_id)
+        self._unwanted.discard(subnet_id)
+        self._bytes -= held.bytes
+        self._executor.submit(_close, held)
 
     def _tell(self) -> None:
         self._metrics.sessions.set(len(self._held))

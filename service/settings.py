@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=8, ge=1)
     """The most predictions that run together."""
 
+    max_tensor_batch: int = Field(default=32, ge=1)
+    """The most images of one request over the Open Inference Protocol."""
+
     autopilot_ms: float | None = Field(default=None, gt=0)
     """What nine of ten predictions should take at most, queueing included. While they take longer,
     requests that say ``adaptive`` are answered with smaller sub-networks. Off if not set."""

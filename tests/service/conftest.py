@@ -1,9 +1,10 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from service.settings import Settings
+from tests.service.process import serving
 from tests.service.running import Running, running
 from tests.tiny import publish_tiny
 
@@ -18,6 +19,21 @@ def models_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     publish_tiny(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def url(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service in a process of its own, for tests that leave it as it was."""
+    data = tmp_path_factory.mktemp("data")
+    with serving(["--models-root", str(models_root)], data) as process:
+        yield process.url
+
+
+@pytest.fixture(scope="session")
+def shipped_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with the models that ship."""
+    with serving([], tmp_path_factory.mktemp("data")) as process:
+        yield process.url
 
 
 @pytest.fixture

@@ -218,7 +218,7 @@ async def test_waiting_predictions_of_a_subnetwork_run_together_and_are_told_apa
         done = threading.Event()
         service.runtime.threads.accelerate.submit(done.wait, 60)
         tasks = [asyncio.create_task(predict(service, subnet_id, i)) for i in range(6)]
-        while service.runtime.predictions._batched.waiting < 5:
+        while service.runtime.predictions.lanes._batched.waiting < 5:
             await asyncio.sleep(0)
         done.set()
         together = [(await task).json()["outputs"] for task in tasks]

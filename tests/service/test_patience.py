@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -29,6 +30,16 @@ async def test_a_deadline_that_is_over_ends_the_block() -> None:
         async with patience(stays, 0.0):
             await asyncio.Event().wait()
     assert late.value.status == 504
+
+
+async def test_a_deadline_counts_even_where_a_library_swallows_the_interruption() -> None:
+    async def swallows() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    with pytest.raises(DeadlineError):
+        async with patience(stays, 0.0):
+            await swallows()
 
 
 async def test_a_client_that_leaves_ends_the_block() -> None:

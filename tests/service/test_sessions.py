@@ -147,3 +147,35 @@ async def test_a_failed_load_is_told_and_tried_again(
             pass
     async with held.use("a", Loader(subnet)) as session:
         assert session.metadata == subnet.metadata
+
+
+async def test_what_is_discarded_is_closed_when_nobody_uses_it(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, subnet, limit=4)
+    load = Loader(subnet)
+    for name in ("a", "b"):
+        async with held.use(name, load):
+            pass
+    assert held.held() == {"a": subnet.metadata, "b": subnet.metadata}
+    async with held.use("a", load):
+        held.discard(["a", "b", "never there"])
+        assert list(held.held()) == ["a"]
+        async with held.use("b", load):
+            pass
+        assert list(held.held()) == ["a", "b"]
+    assert list(held.held()) == ["b"]
+    assert held.bytes == estimated_bytes(len(subnet.onnx))
+
+
+async def test_what_is_wanted_again_is_not_closed(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, subnet, limit=4)
+    load = Loader(subnet)
+    async with held.use("a", load):
+        held.discard(["a"])
+        async with held.use("a", load):
+            pass
+    assert "a" in held
+    assert load.loads == 1
