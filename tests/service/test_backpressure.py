@@ -5,7 +5,7 @@ import base64
 import contextlib
 import io
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -55,9 +55,19 @@ async def predict(
     )
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Fails, rather than hangs, where it never comes true."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0)
+
+
 async def until_waiting(service: Running, count: int) -> None:
-    while service.runtime.predictions.waiting != count:
-        await asyncio.sleep(0)
+    await until(lambda: service.runtime.predictions.waiting == count)
+
+
+async def until_running(service: Running) -> None:
+    await until(lambda: service.runtime.predictions.running > 0)
 
 
 def is_problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -72,8 +82,7 @@ async def test_a_full_queue_is_429_and_says_when_to_come_again(settings: Setting
     async with small(settings, max_queue=1) as (service, subnet_id):
         with busy(service):
             runs = asyncio.create_task(predict(service, subnet_id))
-            while not service.runtime.predictions.running:
-                await asyncio.sleep(0)
+            await until_running(service)
             waits = asyncio.create_task(predict(service, subnet_id))
             await until_waiting(service, 1)
             assert await service.metric("slimdial_predictions_waiting") == 1
@@ -91,8 +100,7 @@ async def test_a_deadline_that_passes_in_the_queue_is_504(settings: Settings) ->
         before = await service.metric(name, model="tiny")
         with busy(service):
             runs = asyncio.create_task(predict(service, subnet_id))
-            while not service.runtime.predictions.running:
-                await asyncio.sleep(0)
+            await until_running(service)
             late = await predict(service, subnet_id, timeout_ms=1)
             assert "0.001 s" in is_problem(late, 504)["error"]
             assert service.runtime.predictions.waiting == 0
@@ -138,8 +146,7 @@ async def test_a_client_that_leaves_is_not_predicted_for(settings: Settings) -> 
         before = await service.metric(name, model="tiny")
         with busy(service):
             runs = asyncio.create_task(predict(service, subnet_id))
-            while not service.runtime.predictions.running:
-                await asyncio.sleep(0)
+            await until_running(service)
             left = asyncio.Event()
             gone = asyncio.create_task(raw_post(service, f"subnet_id={subnet_id}", left))
             await until_waiting(service, 1)
@@ -196,8 +203,7 @@ async def test_builds_that_wait_are_bounded_and_equal_ones_share_a_place(
             body = {"budget": {"gmacs": service.gmacs(0.3)}}
             equal = [asyncio.create_task(service.http.post("/subnet", json=body)) for _ in range(9)]
             other = asyncio.create_task(service.dial(0.6))
-            while service.runtime.subnets.waiting < 1:
-                await asyncio.sleep(0)
+            await until(lambda: service.runtime.subnets.waiting >= 1)
             body = {"budget": {"gmacs": service.gmacs(0.9)}}
             refused = await service.http.post("/subnet", json=body)
             assert int(refused.headers["retry-after"]) >= 1
@@ -218,8 +224,7 @@ async def test_waiting_predictions_of_a_subnetwork_run_together_and_are_told_apa
         done = threading.Event()
         service.runtime.threads.accelerate.submit(done.wait, 60)
         tasks = [asyncio.create_task(predict(service, subnet_id, i)) for i in range(6)]
-        while service.runtime.predictions.lanes._batched.waiting < 5:
-            await asyncio.sleep(0)
+        await until(lambda: service.runtime.predictions.lanes._batched.waiting >= 5)
         done.set()
         together = [(await task).json()["outputs"] for task in tasks]
         for one, two in zip(alone, together, strict=True):
