@@ -116,7 +116,11 @@ class InvalidFieldsError(UnprocessableError):
     def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
         """From pydantic's list of errors."""
         found = [
-            {"field": ".".join(str(p) for p in e["loc"]) or "(body)", "problem": e["msg"]}
+            {
+                "field": ".".join(str(p) for p in e["loc"]) or "(body)",
+                # What pydantic puts before the words of a validator of ours.
+                "problem": e["msg"].removeprefix("Value error, "),
+            }
             for e in errors[:20]
         ]
         super().__init__("; ".join(f"{f['field']}: {f['problem']}" for f in found), fields=found)

@@ -41,7 +41,7 @@ async def test_a_fraction_of_gmacs_is_a_hit_of_the_same_gmacs(service: Running) 
 @pytest.mark.parametrize(
     ("budget", "says"),
     [
-        ({}, "exactly one of"),
+        ({}, "budget: exactly one of"),
         ({"gmacs": 0.004, "fraction": 0.5}, "found gmacs and fraction"),
         ({"gmacs": None}, "exactly one of"),
         ({"fraction": 1.5}, "less than or equal to 1"),
