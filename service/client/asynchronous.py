@@ -86,10 +86,11 @@ class AsyncClient(Base):
         preference: Mapping[str, float] | None = None,
         model: str | None = None,
         tasks: Sequence[str] | None = None,
+        adaptive: bool = False,
         timeout_s: float | None = None,
     ) -> Prediction:
         """As :meth:`Client.predict`; files are read and arrays encoded in a thread."""
-        wanted = wanted_of(subnet, dial_of(budget, preference, model, tasks))
+        wanted = wanted_of(subnet, dial_of(budget, preference, model, tasks, adaptive))
         content = await asyncio.to_thread(encoded, image)
         return await self._run(
             lambda end, now: operations.predicted(content, wanted, end, now), timeout_s

@@ -58,6 +58,7 @@ def dial_of(
     preference: Mapping[str, float] | None,
     model: str | None,
     tasks: Sequence[str] | None,
+    adaptive: bool,
 ) -> Dial | None:
     """The dial that arguments make; None where there is no budget.
 
@@ -65,10 +66,10 @@ def dial_of(
         ValueError: there is something else of a dial.
     """
     if budget is None:
-        if preference is not None or model is not None or tasks is not None:
-            raise ValueError("preference, model and tasks go with a budget")
+        if preference is not None or model is not None or tasks is not None or adaptive:
+            raise ValueError("preference, model, tasks and adaptive go with a budget")
         return None
-    return Dial(budget, preference or {}, model, tasks)
+    return Dial(budget, preference or {}, model, tasks, adaptive=adaptive)
 
 
 def reply_of(response: httpx.Response) -> Reply:

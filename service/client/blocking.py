@@ -104,14 +104,18 @@ class Client(Base):
         preference: Mapping[str, float] | None = None,
         model: str | None = None,
         tasks: Sequence[str] | None = None,
+        adaptive: bool = False,
         timeout_s: float | None = None,
     ) -> Prediction:
         """What a sub-network, named or dialled, says about an image; as arrays.
 
+        With ``adaptive``, under load the service's autopilot may answer with a smaller sub-network
+        of the same preference; the answer says which, and its GMACs.
+
         Raises:
             ValueError: both a subnet and a budget, or none; or an array that is no image.
         """
-        wanted = wanted_of(subnet, dial_of(budget, preference, model, tasks))
+        wanted = wanted_of(subnet, dial_of(budget, preference, model, tasks, adaptive))
         content = encoded(image)
         return self._run(
             lambda end, now: operations.predicted(content, wanted, end, now), timeout_s

@@ -34,6 +34,8 @@ class Dial:
     model: str | None = None
     tasks: Sequence[str] | None = None
     search: str | None = None
+    adaptive: bool = False
+    """Whether a prediction may be made by a smaller one under load."""
 
     def fields(self) -> dict[str, Any]:
         """As JSON; what is None is left to the service."""
@@ -44,6 +46,7 @@ class Dial:
             "model": self.model,
             "tasks": None if self.tasks is None else list(self.tasks),
             "search": self.search,
+            "adaptive": self.adaptive or None,
         }
         return {name: value for name, value in found.items() if value is not None}
 

@@ -111,6 +111,11 @@ def test_only_kept_tasks_are_predicted(ask: Ask) -> None:
     assert set(found.outputs) == {"depth", "edges"}
 
 
+def test_without_an_autopilot_an_adaptive_prediction_is_as_asked(ask: Ask) -> None:
+    asked = ask("predict", picture(), **DIAL)
+    assert ask("predict", picture(), adaptive=True, **DIAL).subnet_id == asked.subnet_id
+
+
 def test_what_is_no_image_is_refused_before_it_is_sent(ask: Ask) -> None:
     for odd in (np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(ValueError, match="uint8"):
@@ -119,7 +124,12 @@ def test_what_is_no_image_is_refused_before_it_is_sent(ask: Ask) -> None:
         ask("predict", 7, **DIAL)
     with pytest.raises(FileNotFoundError):
         ask("predict", "/nowhere.png", **DIAL)
-    for which in ({}, {"subnet": "a", "budget": 1.0}, {"subnet": "a", "model": "tiny"}):
+    for which in (
+        {},
+        {"subnet": "a", "budget": 1.0},
+        {"subnet": "a", "model": "tiny"},
+        {"adaptive": True},
+    ):
         with pytest.raises(ValueError, match="budget"):
             ask("predict", b"", **which)
 

@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from service.client import operations
 from service.client.errors import (
     DeadlineError,
     InfeasibleBudgetError,
@@ -14,6 +15,7 @@ from service.client.errors import (
     problem_of,
 )
 from service.client.exchange import TIMEOUT_HEADER, Operation, Pause, Reply, Send, exchange
+from service.client.operations import Dial
 
 
 class Clock:
@@ -118,3 +120,11 @@ def test_an_answer_of_somebody_else_is_an_error_too(content: bytes) -> None:
     error = problem_of(502, {}, content)
     assert error.detail == "Bad Gateway"
     assert type(problem_of(599, {}, content)) is ProblemError
+
+
+def test_only_an_adaptive_prediction_says_so() -> None:
+    for adaptive in (False, True):
+        operation = operations.predicted(b"", Dial(0.1, {}, adaptive=adaptive), 9.0, lambda: 0.0)
+        sent = next(operation)
+        assert isinstance(sent, Send)
+        assert json.loads(sent.query["request"]).get("adaptive", False) is adaptive
