@@ -8,10 +8,11 @@ from torch import Tensor
 from model_store.subnet.space import Architecture
 from training.calibration import calibrate
 from training.data.source import Batch, Source, in_order
+from training.global_batch import labelled
 from training.metrics import meter_of, to_target_size
 from training.recipe import NetworkConfig
 from training.supernet import SuperNet, channels_last
-from training.tasks import IGNORE, activate, task_loss
+from training.tasks import activate, task_loss
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Quality:
     """What was measured on one set."""
 
     losses: dict[str, float]
+    """Means over the labelled values of the whole set."""
     metrics: dict[str, float]
 
 
@@ -73,7 +75,7 @@ def evaluate(subnet: SuperNet, batches: "list[Batch] | Source", batch_size: int 
             loss = task_loss(task, raw[task.name], target)
             if loss is None:
                 continue
-            seen = int((target != IGNORE).sum()) if target.ndim == 1 else len(target)
+            seen = int(labelled(task, target).sum())
             total[task.name] += float(loss) * seen
             weight[task.name] += seen
             prediction = to_target_size(activate(task, raw[task.name].float()), target)

@@ -88,6 +88,20 @@ def test_losses_and_metrics_by_hand() -> None:
         assert found.metrics[task] == pytest.approx(float(right))
 
 
+def test_losses_of_partly_labelled_images_are_means_over_labels() -> None:
+    """Not over batches or images, of which some have few labels; saliency balances each batch."""
+    network = network_of(dense())
+    subnet = calibrated(network, some(network, 1), images(16))
+    source = Noise.of(dense(), 9)
+    for image in range(9):
+        source.targets["semseg"][image, : 3 * image] = 255
+        source.targets["depth"][image, : 3 * image] = 0.0
+        source.targets["normals"][image, :, : 3 * image] = 0.0
+    whole, batched = evaluate(subnet, source, batch_size=9), evaluate(subnet, source, batch_size=2)
+    for task in ("semseg", "depth", "normals"):
+        assert batched.losses[task] == pytest.approx(whole.losses[task], rel=1e-4)
+
+
 def test_better_predictions_measure_better() -> None:
     """A head that knows the answer: its bias is the only class there is."""
     recipe = classifying()
