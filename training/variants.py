@@ -59,7 +59,7 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
     - ``single:TASK``: the same with that task's decoder alone. Where each image is labelled for one
       task (the layout of CIFAR-100), it only sees that task's images, in batches so much smaller
       that it takes about as many steps as the SuperNet, each a fraction of the cost.
-    - ``no-distillation``: the SuperNet without CI-KD (ECMT Table 4).
+    - ``no-distillation``: the SuperNet without distillation (ECMT Table 4).
 
     Raises:
         ValueError: there is no such variant, or no such task.
@@ -67,7 +67,9 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
     if variant is None:
         return recipe
     if variant == NO_DISTILLATION:
-        return replace(recipe, training=replace(recipe.training, distillation=0.0))
+        return replace(
+            recipe, training=replace(recipe.training, distillation=0.0, prediction_distillation=0.0)
+        )
     if variant == STATIC:
         return _static(recipe)
     if variant.startswith(SINGLE):

@@ -69,7 +69,7 @@ def test_a_static_step_is_plain_training() -> None:
     network, plain = network_of(static), network_of(static)
     batch = Noise.of(static, 8).batch(torch.arange(8))
     full = network.space.largest()
-    accumulate_gradients(network, batch.images_NCHW, batch.targets, [full], 0.0)
+    accumulate_gradients(network, batch.images_NCHW, batch.targets, [full], static.training)
     with torch.autocast("cpu", torch.bfloat16):
         raw = plain(batch.images_NCHW, full).raw
     losses = [
@@ -109,8 +109,13 @@ def test_a_single_task_takes_as_many_steps_for_a_fraction_of_the_images() -> Non
 
 def test_no_distillation_changes_nothing_else() -> None:
     made = varied(rooms(), "no-distillation")
-    assert made.training.distillation == 0.0
-    again = replace(made.training, distillation=rooms().training.distillation)
+    assert (made.training.distillation, made.training.prediction_distillation) == (0.0, 0.0)
+    ours = rooms().training
+    again = replace(
+        made.training,
+        distillation=ours.distillation,
+        prediction_distillation=ours.prediction_distillation,
+    )
     assert replace(made, training=again) == rooms()
 
 
