@@ -108,7 +108,7 @@ def cifar100() -> Recipe:
             distillation=0.01,
             schedule="constant",
         ),
-        predictor=PredictorConfig(samples=2000, calibration_images=256),
+        predictor=PredictorConfig.as_published(calibration_images=256),
     )
 
 

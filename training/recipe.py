@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from training.tasks import Task
 
@@ -141,8 +141,22 @@ class PredictorConfig:
     epochs: int = 150
     batch_size: int = 16
     learning_rate: float = 2e-3
-    """At the beginning; it falls to 0 as a cosine."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Whether the learning rate falls to 0 as a cosine."""
     weight_decay: float = 0.5
+
+    @classmethod
+    def as_published(cls, calibration_images: int) -> Self:
+        """ECMT Sec. 5, "MTL accuracy predictor details"."""
+        return cls(
+            samples=2000,
+            calibration_images=calibration_images,
+            epochs=150,
+            batch_size=16,
+            learning_rate=1e-3,
+            schedule="constant",
+            weight_decay=0.0,
+        )
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,12 @@ def test_it_learns_a_smooth_quality(
         assert np.abs(losses_PN[:, n] - true_losses).mean() < 0.05
 
 
+def test_the_papers_settings_learn_it_too() -> None:
+    """Adam at a constant learning rate, without weight decay."""
+    _, quality = fit(SPACE, TASKS, measured(200), PredictorConfig.as_published(1), seed=0)
+    assert min(quality.loss_tau.values()) > 0.7
+
+
 def test_held_out_samples_are_judged_as_reported(
     fitted: tuple[dict[str, NDArray[np.float32]], PredictorQuality],
 ) -> None:
