@@ -3,7 +3,7 @@
 Quality is that of ``evolution``, before it spends what is left of the budget, against ``ecmt``, and
 against a reference: the best of 50,000 random candidates, and of local search from the best five of
 them. The reference is drawn from the space that ``evolution`` searches
-(:mod:`model_store.subnet.evolution`), which is smaller than all combinations of widths: any encoder,
+(:mod:`model_store.subnet.evolution`), smaller than all combinations of widths: any encoder,
 with the decoders that the preference and what the encoder leaves of the budget give it.
 """
 
