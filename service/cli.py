@@ -193,7 +193,10 @@ def warm(
     steps: Annotated[int, typer.Option(min=1, help="Budgets, from smallest to largest.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Fill the cache of a running service, for a grid of budgets and preferences."""
+    """Fill the cache of a running service, for a grid of budgets and preferences.
+
+    Where it wants an API key, SLIMDIAL_API_KEY is sent.
+    """
     from service.cli_warm import run
 
     preferences = [_preferences(text.split(",")) for text in preference or []]
