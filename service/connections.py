@@ -32,6 +32,7 @@ HEAD_BYTES = 1 << 14
 """Request line and headers together."""
 
 _CROWDED = "crowded"
+_LINGER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Protocol(H11Protocol):
         super().__init__(**given)
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's."""
@@ -67,8 +69,15 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As uvicorn's."""
-        super().data_received(data)
-        self._watch()
+        if not self._refused:
+            super().data_received(data)
+            self._watch()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's."""
@@ -85,7 +94,8 @@ class Protocol(H11Protocol):
     def _watch(self) -> None:
         """The clock runs from a connection or the first byte of a request to the end of its head.
 
-        And where a request was answered before its body had come, while the rest of that does.
+        And where a request was answered before its body had come, while the rest of that does: a
+        connection that is closed on it would often take the answer along.
         """
         if self.cycle is not None and not self.cycle.response_complete:
             self._unwatch()
@@ -98,6 +108,7 @@ class Protocol(H11Protocol):
             self._timer = None
 
     def _late(self) -> None:
+        self._timer = None
         if self.conn.trailing_data[0] and self.conn.our_state is h11.IDLE:
             self._refuse(SlowError(f"no request had come after {self._limits.head_s:g} s"))
         else:
@@ -105,6 +116,7 @@ class Protocol(H11Protocol):
 
     def _refuse(self, error: ServiceError) -> None:
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._refused = True
             facts = logs.Facts(new_id())
             with logs.about(facts):
                 response = answer(error)
@@ -121,7 +133,13 @@ class Protocol(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._unwatch()
+        if self._refused and self.transport.can_write_eof():
+            # To close on bytes that are still coming would take the answer away from the client.
+            self.transport.write_eof()
+            self._timer = self.loop.call_later(_LINGER_S, self.transport.close)
+        else:
+            self.transport.close()
 
 
 class Doors:

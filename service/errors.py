@@ -102,7 +102,6 @@ class SlowError(ServiceError):
     """The request does not arrive in the time that it is given."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
-    headers = MappingProxyType({"Connection": "close"})
 
 
 class UnsupportedMediaError(ServiceError):

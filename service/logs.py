@@ -136,9 +136,10 @@ class TextLines(_Lines):
         """One line; more where there is a stack trace."""
         time = datetime.fromtimestamp(record.created).isoformat(" ", "milliseconds")
         line = f"{time} {record.levelname} {record.name}: {record.getMessage()}"
-        rest = " ".join(f"{name}={value}" for name, value in self.described(record).items())
+        rest = (f"{name}={value}" for name, value in self.described(record).items())
+        line = " ".join((line, *rest)).replace("\r", "\\r").replace("\n", "\\n")
         stack = self.stack(record)
-        return " ".join(filter(None, (line, rest))) + (f"\n{stack}" if stack else "")
+        return f"{line}\n{stack}" if stack else line
 
 
 def _frames(error: BaseException) -> list[str]:
