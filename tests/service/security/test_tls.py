@@ -9,10 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
 from service.cli import app
+from service.cli_serve import run
 from service.client import AsyncClient, TransportError
 from service.security.tls import TlsError, tls_options
 from service.settings import Settings
@@ -24,7 +26,7 @@ from tests.service.certificates import (
     needs_openssl,
 )
 from tests.service.listening import listening
-from tests.service.process import MODULE, ROOT
+from tests.service.process import ROOT
 
 pytestmark = [pytest.mark.anyio, needs_openssl]
 
@@ -129,17 +131,13 @@ async def test_what_cannot_be_used_is_refused_with_its_reason(
         Settings(tls_key=server.key)
 
 
-def test_a_service_that_cannot_speak_tls_says_so_and_does_not_start(
-    server: Certificate, tmp_path: Path
+@pytest.mark.parametrize("name", ["tls_certificate", "api_keys_file"])
+def test_a_service_does_not_start_with_what_it_cannot_use(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environ = {**os.environ, "SLIMDIAL_TLS_CERTIFICATE": str(server.certificate)}
-    refused = subprocess.run(
-        [*MODULE, "serve", "--port", "0", "--data-dir", str(tmp_path)],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-    )
-    assert refused.returncode == 1
-    assert "error: tls_key: " in refused.stderr
-    assert "Traceback" not in refused.stderr
+    with pytest.raises(typer.Exit) as end:
+        run({"data_dir": tmp_path, name: tmp_path / "none"})
+    assert end.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "none cannot be read: No such file" in said
