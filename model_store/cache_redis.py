@@ -6,6 +6,7 @@ A Redis that is away costs one failed call: after it every call goes to memory a
 
 import logging
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import TypeVar, cast
 
 from redis.asyncio import Redis
@@ -146,11 +147,16 @@ class Entries:
         try:
             return await command
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            # The text of a connection error names host and port, never the password.
-            self.reason = f"{type(error).__name__}: {error}"
+            self.reason = self._brief(error)
             if self.up:
                 log.warning("Redis is unreachable, going on from memory: %s", self.reason)
             self.up = False
             raise RedisDownError(self.reason) from error
         except RedisError as error:
             raise RedisRefusedError(f"{type(error).__name__}: {error}") from error
+
+    def _brief(self, error: Exception) -> str:
+        """An error in words: with host and port, never the password, nor a socket's folder."""
+        text = f"{type(error).__name__}: {error}"
+        socket = self.redis.connection_pool.connection_kwargs.get("path")
+        return text if socket is None else text.replace(socket, Path(socket).name)

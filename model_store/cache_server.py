@@ -87,7 +87,7 @@ class EmbeddedServer:
                 if not saved.exists():
                     raise
                 # Whatever was saved is only a cache: rather empty than not there.
-                log.warning("the embedded server refuses %s; starting without it", saved)
+                log.warning("the embedded server refuses %s; starting without it", saved.name)
                 saved.unlink()
                 self._launch()
 
@@ -154,7 +154,9 @@ class EmbeddedServer:
                 break
             time.sleep(0.005)
         said = (found.stdout + found.stderr + log_file.read_bytes())[-500:].decode(errors="replace")
-        raise EmbeddedServerError(f"the embedded server did not start; {log_file}: {said.strip()}")
+        raise EmbeddedServerError(
+            f"the embedded server did not start; {log_file.name}: {said.strip()}"
+        )
 
     def _config(self, pid_file: Path, log_file: Path) -> str:
         # Entries all have a time to live and lock counters have none: volatile-lru spares those.

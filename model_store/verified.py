@@ -39,6 +39,11 @@ class ModelError(Exception):
         self.file = file
         self.reason = reason
 
+    @property
+    def brief(self) -> str:
+        """The same without the folder, which is nobody's business but the owner's."""
+        return f"{self.file.name}: {self.reason}"
+
 
 @contextmanager
 def naming(file: Path) -> Iterator[None]:

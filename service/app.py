@@ -8,14 +8,20 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from model_store.cache_periodic import every
 from service import errors, openapi
 from service.catalog import Catalog
+from service.connections import Doors
 from service.leaving import Leaving, on_sigterm
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Measured
-from service.routes import models, oip, oip_repository, operations, predict, subnets
+from service.middleware import Identified, Measured
+from service.routes import docs, models, oip, oip_repository, operations, predict, subnets
 from service.runtime import run
+from service.security.access import Access
+from service.security.headers import Guarded
+from service.security.keyring import RELOAD_S, Keyring
 from service.settings import Settings
+from service.uploads import Uploads
 
 _ABOUT = """
 One multi-task network, trained once; two dials, a compute budget and a preference per task; back
@@ -32,12 +38,17 @@ def create_app(
         settings: what is set.
         catalog: the models, where they have been opened already; else the app opens them.
         metrics: the folder that several workers share their metrics in; None for one on its own.
+
+    Raises:
+        KeysError: the file of API keys cannot be used.
     """
     counted = Metrics(metrics)
+    file = settings.api_keys_file
+    keyring = None if file is None else Keyring(file, counted.keys_up)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with run(settings, counted, catalog) as runtime:
+        async with run(settings, counted, catalog) as runtime, _following(keyring):
             app.state.runtime = runtime
             with on_sigterm(runtime, settings.drain_s):
                 yield
@@ -45,20 +56,40 @@ def create_app(
 
     # The usual page loads its scripts from a CDN; this one has them in the wheel.
     app = FastAPIOffline(
+        docs_url=None,
         redoc_url=None,
+        static_url=docs.STATIC,
         title="slimdial",
         version=_version(),
         description=_ABOUT,
         lifespan=lifespan,
     )
-    for resource in (operations, models, subnets, predict, oip, oip_repository):
+    app.state.access = Access(keyring, counted)
+    for resource in (operations, docs, models, subnets, predict, oip, oip_repository):
         app.include_router(resource.router)
+    app.include_router(oip.health)
     errors.install(app)
-    openapi.install(app)
-    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
+    openapi.install(app, with_keys=keyring is not None)
+    # The last one is the outermost.
+    app.add_middleware(
+        Uploads, limit_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
+    )
+    app.add_middleware(Doors)
     app.add_middleware(Leaving, runtime=lambda: getattr(app.state, "runtime", None))
     app.add_middleware(Measured, metrics=counted)
+    app.add_middleware(Identified)
+    app.add_middleware(Guarded)
     return app
+
+
+@contextlib.asynccontextmanager
+async def _following(keyring: Keyring | None) -> AsyncIterator[None]:
+    """The keys follow their file meanwhile."""
+    if keyring is None:
+        yield
+    else:
+        async with every(RELOAD_S, keyring.refresh):
+            yield
 
 
 def _version() -> str:

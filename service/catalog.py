@@ -57,8 +57,9 @@ def open_catalog(root: Path | None, default: str | None) -> Catalog:
         try:
             models[name] = store.open(name)
         except (ModelError, ValueError) as error:
-            log.error("model %s is not served: %s", name, error)
-            refused[name] = str(error)
+            why = error.brief if isinstance(error, ModelError) else str(error)
+            log.error("model %s is not served: %s", name, why)
+            refused[name] = why
     if not models:
         why = "; ".join(refused.values()) or "holds no published model"
         raise ModelError(root, why)

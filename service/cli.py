@@ -4,14 +4,15 @@ Imports are inside the commands, so that ``slimdial --help`` answers at once and
 loads nothing that serving does not need.
 """
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from service import cli_key
+from service.cli_failures import failures
 
 if TYPE_CHECKING:
     from model_store.published import PublishedModel
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Multi-task networks whose cost and task priorities are dialled after training.",
 )
+app.add_typer(cli_key.app, name="key")
 
 Root = Annotated[
     Path | None,
@@ -191,7 +193,10 @@ def warm(
     steps: Annotated[int, typer.Option(min=1, help="Budgets, from smallest to largest.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Fill the cache of a running service, for a grid of budgets and preferences."""
+    """Fill the cache of a running service, for a grid of budgets and preferences.
+
+    Where it wants an API key, SLIMDIAL_API_KEY is sent.
+    """
     from service.cli_warm import run
 
     preferences = [_preferences(text.split(",")) for text in preference or []]
@@ -279,19 +284,6 @@ def _refuse_overwriting(output: Path, force: bool) -> None:
         raise FileExistsError(f"{output} exists; --force overwrites it")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent} is not a folder; make it first")
-
-
-@contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """What a user can cause is told in a line on stderr, with exit code 1."""
-    from model_store.published import ModelError
-    from model_store.subnet.search import InfeasibleBudget
-
-    try:
-        yield
-    except (ModelError, InfeasibleBudget, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

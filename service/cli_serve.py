@@ -1,6 +1,7 @@
 """``slimdial serve``: settings, models, server."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +10,18 @@ import typer
 from pydantic import ValidationError
 
 from model_store.published import PublishedModel
+from service import logs
 from service.catalog import open_catalog
 from service.describe import budget_range
 from service.providers import DeviceError, choose_device
+from service.security.key_file import read_keys
+from service.security.keys import KeysError
+from service.security.tls import TlsError, tls_options
 from service.server import make_server
 from service.settings import Settings
-from service.workers import WorkerError, configure_logging, serve
+from service.workers import WorkerError, serve
+
+log = logging.getLogger(__name__)
 
 
 def run(given: Mapping[str, Any]) -> None:
@@ -26,24 +33,31 @@ def run(given: Mapping[str, Any]) -> None:
     Raises:
         ModelError: no model can be served.
         typer.BadParameter: a setting is malformed.
-        typer.Exit: the port is taken, the device does not work, or a worker did not start.
+        typer.Exit: certificate, key or API keys cannot be used, the device does not work, the port
+            is taken, or a worker did not start.
     """
     start = time.perf_counter()
     settings = settings_of(given)
-    configure_logging(settings)
+    logs.configure(settings)
     try:
+        tls_options(settings)
+        if settings.api_keys_file is not None:
+            read_keys(settings.api_keys_file)
         catalog = open_catalog(settings.models_root, settings.default_model)
         if settings.require_gpu or settings.device in ("cuda", "tensorrt"):
             choose_device(settings.device, settings.intra_op_threads, settings.require_gpu)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    except DeviceError as error:
+    except (DeviceError, TlsError, KeysError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
 
     def welcome(url: str) -> None:
         model = catalog.get(None)
         seconds = time.perf_counter() - start
+        if settings.log_format == "json":
+            log.info("listening", extra=logs.fields(url=url, after_s=round(seconds, 3)))
+            return
         typer.echo(f"slimdial serves {', '.join(catalog.models)} on {url} ({seconds:.1f} s)")
         typer.echo(f"Documentation: {url}/docs\nA first sub-network:\n")
         typer.echo(f"  {example(url, model)}\n")

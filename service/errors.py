@@ -14,10 +14,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from model_store.published import ModelError
 from model_store.subnet.search import InfeasibleBudget
+from service import logs
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,28 @@ class BadRequestError(ServiceError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class UnauthorizedError(ServiceError):
+    """The request has no API key, or one that is not known."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, detail: str, challenge: str) -> None:
+        """What is wrong with the key, and the ``WWW-Authenticate`` header (RFC 6750)."""
+        super().__init__(detail)
+        self.headers = {"WWW-Authenticate": challenge}
+
+
+class ForbiddenError(ServiceError):
+    """The request's API key does not have the scope that the route needs."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, detail: str, challenge: str, missing_scope: str) -> None:
+        """Which scope, in words, as the ``WWW-Authenticate`` header, and by its name."""
+        super().__init__(detail, missing_scope=missing_scope)
+        self.headers = {"WWW-Authenticate": challenge}
+
+
 class NotFoundError(ServiceError):
     """There is no such model or sub-network."""
 
@@ -62,6 +86,22 @@ class TooLargeError(ServiceError):
     """The body or the image is larger than allowed."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class HeadTooLargeError(ServiceError):
+    """Request line and headers are larger than allowed."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+    def __init__(self, limit_bytes: int) -> None:
+        """The most bytes that they may have together."""
+        super().__init__(f"the request line and the headers are larger than {limit_bytes} bytes")
+
+
+class SlowError(ServiceError):
+    """The request does not arrive in the time that it is given."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class UnsupportedMediaError(ServiceError):
@@ -82,6 +122,13 @@ class UnavailableError(ServiceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     # A replica that starts or leaves does so within seconds; meanwhile another one is there.
     headers = MappingProxyType({"Retry-After": "1"})
+
+
+class CrowdedError(ServiceError):
+    """The request came on a connection too many."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = MappingProxyType({"Retry-After": "1", "Connection": "close"})
 
 
 class OverloadedError(ServiceError):
@@ -147,6 +194,7 @@ def problem(
         "status": status,
         "detail": detail,
         "error": detail,
+        **({} if (request_id := logs.request_id()) is None else {"request_id": request_id}),
         **(extra or {}),
     }
     return Response(
@@ -162,7 +210,7 @@ def answer(error: Exception) -> Response:
     match error:
         case ServiceError():
             return problem(error.status, error.detail, error.extra, error.headers)
-        case ClientLeftError():
+        case ClientLeftError() | ClientDisconnect():
             return Response(status_code=499)  # for the metrics, as nginx counts these
         case InfeasibleBudget():
             return problem(
@@ -180,8 +228,8 @@ def answer(error: Exception) -> Response:
         case HTTPException():
             return problem(error.status_code, str(error.detail), headers=error.headers)
         case ModelError():
-            log.error("%s", error)
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+            log.error("%s", error.brief)
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, error.brief)
     log.error("unexpected error", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the log has the details")
 
@@ -191,14 +239,14 @@ async def _handle(_: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Every error of the app goes through :func:`answer`."""
+    """Every expected error of the app goes through :func:`answer`; middleware sees to others."""
     for kind in (
         ServiceError,
         ClientLeftError,
+        ClientDisconnect,
         InfeasibleBudget,
         ModelError,
         RequestValidationError,
         HTTPException,
-        Exception,
     ):
         app.add_exception_handler(kind, _handle)

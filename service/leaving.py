@@ -22,7 +22,8 @@ from service.runtime import Runtime
 REFUSING_S = 0.5
 
 # Those who run the service want to know until the end.
-_ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live"})
+ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live"})
+"""Paths that are answered whatever the state of the service."""
 
 
 @contextlib.contextmanager
@@ -81,7 +82,7 @@ class Leaving:
                 message = {**message, "headers": headers}
             await send(message)
 
-        if runtime.refusing and scope["path"] not in _ALWAYS:
+        if runtime.refusing and scope["path"] not in ALWAYS:
             refusal = UnavailableError("the service is shutting down; another replica may answer")
             await answer(refusal)(scope, receive, closing)
         else:

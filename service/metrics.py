@@ -11,6 +11,7 @@ from service.autopilot.metrics import AutopilotMetrics
 from service.scheduling.scheduler import Batch
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_MOST_KEYS = 100
 
 
 class Metrics:
@@ -49,6 +50,26 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self.refused = Counter(
+            "slimdial_api_key_refusals",
+            "Requests refused for their API key: missing, unknown, or without the scope.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.keys_up = Gauge(
+            "slimdial_api_keys_file_up",
+            "0 while the file of API keys cannot be used, and those before stay in force.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+        self.keys_up.set(1)
+        self._key_requests = Counter(
+            "slimdial_api_key_requests",
+            "Requests by the name of their API key.",
+            ["key"],
+            registry=self.registry,
+        )
+        self._key_names: set[str] = set()
         self.queue_seconds = Histogram(
             "slimdial_queue_duration_seconds",
             "Time that a prediction waited for its turn.",
@@ -148,6 +169,12 @@ class Metrics:
     def count_cache(self, level: Level, outcome: Outcome) -> None:
         """Counts one cache lookup."""
         self._cache[outcome].labels(level).inc()
+
+    def count_key(self, name: str) -> None:
+        """Counts a request with a key; there may be more keys than a metric has room for."""
+        if len(self._key_names) < _MOST_KEYS:
+            self._key_names.add(name)
+        self._key_requests.labels(name if name in self._key_names else "(other)").inc()
 
     def count_batch(self, batch: Batch) -> None:
         """Counts predictions that start to run together."""

@@ -11,9 +11,11 @@ from service import openapi_examples as examples
 from service.oip.reading import HEADER
 from service.oip.schemas import IndexBody, InferBody, LoadBody, UnloadBody
 from service.schemas import Dial, PredictBody, PredictQuery, Problem
+from service.security import access
 
 # Answered whatever the state of the service.
-_ALWAYS = frozenset({"/livez", "/v2", "/v2/health/live"})
+_ALWAYS = frozenset({"/livez", "/v2/health/live"})
+_OTHER_SCHEME = "header"
 _OIP = (InferBody, IndexBody, LoadBody, UnloadBody)
 _REF = "#/components/schemas/{model}"
 
@@ -81,8 +83,13 @@ def tensor_body() -> dict[str, Any]:
     return {**found, "parameters": [header]}
 
 
-def install(app: FastAPI) -> None:
-    """Adds the schemas that the hand-written parts refer to, examples, and errors of all routes."""
+def install(app: FastAPI, with_keys: bool) -> None:
+    """Adds the schemas that the hand-written parts refer to, examples, and errors of all routes.
+
+    Args:
+        app: the service.
+        with_keys: whether it wants API keys.
+    """
     made = app.openapi
 
     def complete() -> dict[str, Any]:
@@ -96,17 +103,33 @@ def install(app: FastAPI) -> None:
             schemas.pop(name, None)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                _finish(method, path, operation)
+                _finish(method, path, operation, with_keys)
+        if with_keys:
+            document["components"]["securitySchemes"][_OTHER_SCHEME] = {
+                "type": "apiKey",
+                "in": "header",
+                "name": access.HEADER,
+            }
+        else:
+            document["components"].pop("securitySchemes", None)
         return document
 
     app.openapi = complete  # type: ignore[method-assign]
 
 
-def _finish(method: str, path: str, operation: dict[str, Any]) -> None:
-    """Examples of what is sent and answered; may be done twice."""
+def _finish(method: str, path: str, operation: dict[str, Any], with_keys: bool) -> None:
+    """Examples of what is sent and answered, and errors of many routes; may be done twice."""
     answers = operation["responses"]
-    if path not in _ALWAYS:
-        answers.setdefault("503", problems(503)[503])
+    common = [431] if path in _ALWAYS else [431, 503]
+    if "requestBody" in operation:
+        common.append(408)
+    security = operation.pop("security", None)
+    if security is not None and with_keys:
+        common += [401, 403]
+        scopes = security[0][access.SCHEME]
+        operation["security"] = [{access.SCHEME: scopes}, {_OTHER_SCHEME: scopes}]
+    for status in common:
+        answers.setdefault(str(status), problems(status)[status])
     if "422" in answers:
         answers["422"] = problems(422)[422]
     for status, answer in answers.items():

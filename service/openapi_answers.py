@@ -210,8 +210,14 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
 
 _REASONS: Mapping[int, tuple[str, Mapping[str, object]]] = {
     400: ("the body is not JSON that can be read: EOF while parsing a value", {}),
+    401: ("a key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY", {}),
+    403: (
+        "the key 'camera-3' does not have the scope 'subnet'; it has predict",
+        {"missing_scope": "subnet"},
+    ),
     404: ("unknown model 'garden'; known are ['caltech100', 'rooms']", {}),
     406: ("answers come as application/json, application/x-npz or image/png", {}),
+    408: ("17 bytes of the body had come after 20 s: too slow", {}),
     413: ("the body is larger than 33554432 bytes", {"max_body_bytes": 33554432}),
     415: ("not an image that can be read; JPEG, PNG and WebP images are taken", {}),
     422: (
@@ -219,6 +225,7 @@ _REASONS: Mapping[int, tuple[str, Mapping[str, object]]] = {
         {"feasible": {"min_gmacs": 0.127263488, "max_gmacs": 0.452946944}},
     ),
     429: ("128 requests wait already, as many as may: try again in 2 s", {"retry_after_s": 2}),
+    431: ("the request line and the headers are larger than 16384 bytes", {}),
     503: ("the service is shutting down", {}),
     504: ("the request took longer than its 0.25 s", {}),
 }
@@ -233,5 +240,6 @@ def problem(status: int) -> dict[str, object]:
         "status": status,
         "detail": detail,
         "error": detail,
+        "request_id": "1d9b6f1c0f0e4f0c8a5d3c6d5d6f3a2b",
         **extra,
     }

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from model_store.manifest import Task
 from model_store.published import PublishedModel
 from model_store.subnetwork import SubnetMetadata
+from service import logs
 from service.autopilot.pilot import Autopilot
 from service.batches import Outputs
 from service.errors import UnprocessableError
@@ -186,6 +187,8 @@ class Predictions:
             with self._preparing.enter(self._parts.subnets.retry_after_s):
                 subnet_id, hit, level = await self._resolve(query)
                 held = await in_use.enter_async_context(self._session(subnet_id))
+            cache = "hit" if hit else "miss"
+            logs.note(model=held.metadata.model, subnet_id=subnet_id, cache=cache)
             model = self._parts.subnets.model_of(held.metadata)
             yield InUse(subnet_id, hit, level, held.metadata, model, held.session)
 

@@ -227,3 +227,5 @@ class Problem(Answer):
     status: int
     detail: str
     error: str
+    request_id: str | None = None
+    """That of the header ``X-Request-ID``, and of the log."""

@@ -3,6 +3,7 @@
 import math
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -11,12 +12,23 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.catalog import Catalog
+from service.connections import HEAD_BYTES, ConnectionLimits, Protocol
+from service.security.tls import tls_options
 from service.settings import Settings
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is told, with one worker or several."""
+    """What uvicorn is told, with one worker or several.
+
+    Raises:
+        TlsError: certificate or key cannot be used.
+    """
+    limits = ConnectionLimits(settings.max_connections, settings.upload_timeout_s)
     return {
+        **tls_options(settings),
+        "http": partial(Protocol, limits),
+        "ws": "none",
+        "h11_max_incomplete_event_size": HEAD_BYTES,
         "host": settings.host,
         "port": settings.port,
         "log_config": None,
@@ -61,12 +73,13 @@ class Server(uvicorn.Server):
     @property
     def url(self) -> str:
         """Where the service listens, once it does."""
-        return url_of(self.config.host, self.servers[0].sockets[0].getsockname()[1])
+        return url_of(self.config, self.servers[0].sockets[0].getsockname()[1])
 
 
-def url_of(host: str, port: int) -> str:
-    """An address as a URL."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+def url_of(config: uvicorn.Config, port: int) -> str:
+    """Where a server listens, as a URL."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"{'https' if config.is_ssl else 'http'}://{host}:{port}"
 
 
 def make_server(

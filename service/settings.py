@@ -37,6 +37,15 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     """0 takes a free port."""
+    api_keys_file: Path | None = None
+    """Keys that are let in, as ``slimdial key`` writes them; without it everybody is."""
+    tls_certificate: Path | None = None
+    """PEM, with the chain; HTTPS instead of HTTP."""
+    tls_key: Path | None = None
+    """PEM; in the file of the certificate if not set."""
+    tls_key_password: SecretStr | None = None
+    tls_client_ca: Path | None = None
+    """PEM; only clients with a certificate of one of these authorities are let in."""
     workers: int = Field(default=1, ge=1, le=256)
     """Processes that share the port, the cores, and the metrics."""
     models_root: Path | None = None
@@ -74,6 +83,11 @@ class Settings(BaseSettings):
     max_output_bytes: int = Field(default=256 << 20, gt=0)
     """Bytes of one response's dense outputs before compression."""
     max_body_bytes: int = Field(default=32 << 20, gt=0)
+    max_connections: int = Field(default=512, gt=0)
+    """Connections of each worker; requests on further ones are refused with 503."""
+    upload_timeout_s: float = Field(default=20.0, gt=0, le=3600)
+    """How long the head of a request may take to arrive, and then its body, which is given a second
+    more for every 64 KiB that have come."""
 
     max_session_bytes: int = Field(default=2 << 30, gt=0)
     """Estimated memory of the sub-networks held ready to predict, of each worker."""
@@ -116,8 +130,12 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.require_gpu and self.device == "cpu":
             raise ValueError("require_gpu and device cpu contradict each other")
+        if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
+            raise ValueError("tls_key and tls_client_ca go with a tls_certificate")
         return self
 
     drain_s: float = Field(default=2.0, ge=0)
     """How long requests are still answered after SIGTERM, while /readyz says 503."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    """text: for people, on stderr. json: a JSON object a line, on stdout."""

@@ -12,6 +12,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from service.client.keys import key_headers
+
 _TRIES = 20
 """Times that a busy service is asked again for one dial."""
 
@@ -36,12 +38,21 @@ class Warmed:
 class Service:
     """One kept-alive connection to a running service."""
 
-    def __init__(self, url: str, timeout_s: float = 120.0) -> None:
+    def __init__(self, url: str, timeout_s: float = 120.0, api_key: str | None = None) -> None:
         """Connects when it is first asked.
 
+        Args:
+            url: of the service.
+            timeout_s: of each request.
+            api_key: where the service wants one; that of SLIMDIAL_API_KEY if None.
+
         Raises:
-            WarmingError: the URL is not one of http or https with a host.
+            WarmingError: the URL is not one of http or https with a host, or the key not one.
         """
+        try:
+            self._headers = {"Content-Type": "application/json", **key_headers(api_key)}
+        except ValueError as error:
+            raise WarmingError(str(error)) from error
         parts = urlsplit(url)
         kinds = {"http": HTTPConnection, "https": HTTPSConnection}
         if parts.scheme not in kinds or not parts.netloc:
@@ -63,9 +74,7 @@ class Service:
         method = "GET" if body is None else "POST"
         content = None if body is None else json.dumps(body)
         try:
-            self._connection.request(
-                method, self._prefix + path, content, {"Content-Type": "application/json"}
-            )
+            self._connection.request(method, self._prefix + path, content, self._headers)
             response = self._connection.getresponse()
             wait_s = response.headers.get("Retry-After", "0")
             answer = json.loads(response.read())
@@ -81,7 +90,9 @@ def tasks_and_range(service: Service, model: str | None) -> tuple[str, list[str]
     Raises:
         WarmingError: there is no such model.
     """
-    _, listed, _ = service.ask("/models")
+    status, listed, _ = service.ask("/models")
+    if status != 200:
+        raise WarmingError(f"the service answered {status}: {listed.get('error', listed)}")
     known = {m["name"]: m for m in listed["models"]}
     name = model or next((n for n, m in known.items() if m["default"]), "")
     if name not in known:

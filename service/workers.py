@@ -4,7 +4,6 @@ uvicorn's supervisor starts them, starts those again that died, and passes SIGTE
 drains on its own. They share the embedded Redis (the first one starts it) and a folder of metrics.
 """
 
-import logging
 import os
 import socket
 import tempfile
@@ -17,6 +16,7 @@ from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
+from service import logs
 from service.app import create_app
 from service.server import options, url_of
 from service.settings import Settings
@@ -29,15 +29,6 @@ _HANGS_S = 30
 
 class WorkerError(Exception):
     """A worker did not start; its own log says why."""
-
-
-def configure_logging(settings: Settings) -> None:
-    """Logs of a process: what the service says, and uvicorn's warnings."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if settings.log_level != "debug":
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def serve(settings: Settings, ready: Callable[[str], None]) -> None:
@@ -73,7 +64,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
 def worker_app(settings: Settings, metrics: Path) -> FastAPI:
     """The app of one worker, made in its own process."""
-    configure_logging(settings)
+    logs.configure(settings)
     return create_app(settings, metrics=metrics)
 
 
@@ -104,7 +95,7 @@ class Workers(Multiprocess):
         """As uvicorn's, and waits for them; where one cannot start, the others are stopped."""
         super().init_processes()
         if all(p.wait_until_ready(_START_S, self.should_exit) for p in self.processes):
-            self._ready(url_of(self.config.host, self.sockets[0].getsockname()[1]))
+            self._ready(url_of(self.config, self.sockets[0].getsockname()[1]))
         else:
             self.failed = not self.signal_queue  # a signal is no failure
             self.should_exit.set()

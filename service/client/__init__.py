@@ -9,6 +9,7 @@ from service.client.blocking import Client
 from service.client.errors import (
     ClientError,
     DeadlineError,
+    ForbiddenError,
     InfeasibleBudgetError,
     IntegrityError,
     InvalidRequestError,
@@ -16,6 +17,7 @@ from service.client.errors import (
     OverloadedError,
     ProblemError,
     TransportError,
+    UnauthorizedError,
     UnavailableError,
 )
 
@@ -25,6 +27,7 @@ __all__ = [
     "Client",
     "ClientError",
     "DeadlineError",
+    "ForbiddenError",
     "Health",
     "InfeasibleBudgetError",
     "IntegrityError",
@@ -39,5 +42,6 @@ __all__ = [
     "Summary",
     "Task",
     "TransportError",
+    "UnauthorizedError",
     "UnavailableError",
 ]

@@ -12,6 +12,7 @@ from service.client.answers import Health, Model, Prediction, Subnet, Summary
 from service.client.base import Base, dial_of, failure_of, reply_of, wanted_of
 from service.client.exchange import Clock, Operation, Pause, Reply
 from service.client.images import Image, encoded
+from service.client.keys import key_headers
 from service.client.operations import Dial
 
 T = TypeVar("T")
@@ -24,12 +25,13 @@ class AsyncClient(Base):
         self,
         url: str,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
         headers: Mapping[str, str] | None = None,
         http: httpx.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """As :class:`Client`."""
-        super().__init__(url, timeout_s, headers or {})
+        super().__init__(url, timeout_s, {**key_headers(api_key), **(headers or {})})
         self._http = http or httpx.AsyncClient()
         self._sleep = sleep
 

@@ -11,6 +11,7 @@ from service.client.answers import Health, Model, Prediction, Subnet, Summary
 from service.client.base import Base, dial_of, failure_of, reply_of, wanted_of
 from service.client.exchange import Clock, Operation, Pause, Reply
 from service.client.images import Image, encoded
+from service.client.keys import key_headers
 from service.client.operations import Dial
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ class Client(Base):
         self,
         url: str,
         timeout_s: float = 60.0,
+        api_key: str | None = None,
         headers: Mapping[str, str] | None = None,
         http: httpx.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -37,11 +39,16 @@ class Client(Base):
         Args:
             url: of the service, such as http://localhost:8000.
             timeout_s: the longest that a call may take, repetitions included.
+            api_key: where the service wants one; that of SLIMDIAL_API_KEY if None.
             headers: sent with every request.
-            http: what sends requests; closed with the client.
+            http: what sends requests; closed with the client. Certificates of one's own go there:
+                ``httpx.Client(verify=ssl.create_default_context(cafile=...))``.
             sleep: what waits between repetitions.
+
+        Raises:
+            ValueError: the key is nothing that a header can carry.
         """
-        super().__init__(url, timeout_s, headers or {})
+        super().__init__(url, timeout_s, {**key_headers(api_key), **(headers or {})})
         self._http = http or httpx.Client()
         self._sleep = sleep
 

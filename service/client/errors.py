@@ -38,6 +38,14 @@ class ProblemError(ClientError):
         self.problem = problem
 
 
+class UnauthorizedError(ProblemError):
+    """The service wants an API key, or does not know this one (401)."""
+
+
+class ForbiddenError(ProblemError):
+    """The API key does not have the scope that this needs (403)."""
+
+
 class NotFoundError(ProblemError):
     """There is no such model or sub-network (404)."""
 
@@ -86,7 +94,7 @@ class UnavailableError(ProblemError):
 
 
 class DeadlineError(ProblemError):
-    """The time for the request was over (504), here or at the service."""
+    """The time for the request was over (504, or 408 while it was sent), here or there."""
 
 
 def problem_of(status: int, headers: Mapping[str, str], content: bytes) -> ProblemError:
@@ -113,7 +121,10 @@ def _kind(status: int, problem: Mapping[str, Any]) -> type[ProblemError]:
     if isinstance(problem.get("feasible"), dict):
         return InfeasibleBudgetError
     kinds: dict[int, type[ProblemError]] = {
+        401: UnauthorizedError,
+        403: ForbiddenError,
         404: NotFoundError,
+        408: DeadlineError,
         429: OverloadedError,
         503: UnavailableError,
         504: DeadlineError,

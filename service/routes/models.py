@@ -2,12 +2,14 @@
 
 from fastapi import APIRouter
 
+from service import logs
 from service.describe import details, summary
 from service.openapi import problems
 from service.routes.deps import RuntimeDep
 from service.schemas import ModelAnswer, ModelList
+from service.security.access import needs
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], dependencies=[needs("predict")])
 
 
 @router.get("", summary="All models served")
@@ -22,4 +24,5 @@ async def list_models(runtime: RuntimeDep) -> ModelList:
 @router.get("/{name}", summary="One model", responses=problems(404))
 async def get_model(name: str, runtime: RuntimeDep) -> ModelAnswer:
     """Tasks, input, feasible budgets, width choices, provenance and the report of its training."""
+    logs.note(model=name)
     return details(runtime.catalog.get(name), name == runtime.catalog.default)

@@ -24,8 +24,13 @@ from service.oip.statistics import unused
 from service.openapi import problems, tensor_body
 from service.patience import TimeoutMs, patience, seconds_of
 from service.routes.deps import RuntimeDep
+from service.security.access import needs
 
-router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+_TAG = "open inference protocol"
+
+router = APIRouter(prefix="/v2", tags=[_TAG], dependencies=[needs("predict")])
+health = APIRouter(prefix="/v2/health", tags=[_TAG])
+"""Orchestrators have no keys."""
 
 _EXTENSIONS = ("binary_tensor_data", "statistics", "model_configuration", "model_repository")
 # Larger JSON is parsed where it holds nobody up.
@@ -38,13 +43,13 @@ async def server(request: Request) -> ServerMetadata:
     return ServerMetadata(name="slimdial", version=request.app.version, extensions=_EXTENSIONS)
 
 
-@router.get("/health/live", summary="Is the process alive?")
+@health.get("/live", summary="Is the process alive?")
 async def live() -> Live:
     """As `/livez`."""
     return Live(live=True)
 
 
-@router.get("/health/ready", summary="Should traffic come here?", responses=problems(503))
+@health.get("/ready", summary="Should traffic come here?", responses=problems(503))
 async def ready(runtime: RuntimeDep) -> Ready:
     """As `/readyz`."""
     if runtime.draining:

@@ -11,6 +11,7 @@ from service.oip.schemas import IndexBody, IndexEntry, LoadBody, Loaded, UnloadB
 from service.openapi import json_body, problems
 from service.patience import TimeoutMs, patience, seconds_of
 from service.routes.deps import RuntimeDep
+from service.security.access import needs
 
 router = APIRouter(prefix="/v2/repository", tags=["open inference protocol"])
 
@@ -22,6 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 @router.post(
     "/index",
     summary="What there is",
+    dependencies=[needs("predict")],
     openapi_extra=json_body(IndexBody),
     responses=problems(400, 413, 503),
 )
@@ -34,6 +36,7 @@ async def index(request: Request, runtime: RuntimeDep) -> list[IndexEntry]:
 @router.post(
     "/models/{name}/load",
     summary="Get a version ready",
+    dependencies=[needs("subnet")],
     openapi_extra=json_body(LoadBody),
     responses=problems(400, 404, 413, 422, 429, 503, 504),
 )
@@ -50,6 +53,7 @@ async def load(
 @router.post(
     "/models/{name}/unload",
     summary="Free memory",
+    dependencies=[needs("subnet")],
     openapi_extra=json_body(UnloadBody),
     responses=problems(400, 404, 413, 503),
 )

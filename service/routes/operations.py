@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from service.errors import UnavailableError
 from service.openapi import problems
 from service.routes.deps import RuntimeDep
+from service.security.access import needs
 
 router = APIRouter(tags=["operations"])
 
@@ -33,7 +34,9 @@ async def readyz(runtime: RuntimeDep) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/healthz", summary="How is it?", responses=problems(503))
+@router.get(
+    "/healthz", summary="How is it?", dependencies=[needs("metrics")], responses=problems(503)
+)
 async def healthz(runtime: RuntimeDep) -> dict[str, Any]:
     """Models, execution provider, Redis and what is held in memory.
 
@@ -65,6 +68,7 @@ async def healthz(runtime: RuntimeDep) -> dict[str, Any]:
     "/metrics",
     summary="Prometheus metrics",
     response_class=Response,
+    dependencies=[needs("metrics")],
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(runtime: RuntimeDep) -> Response:

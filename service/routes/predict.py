@@ -16,8 +16,9 @@ from service.patience import TimeoutMs, patience, seconds_of
 from service.queries import query_of
 from service.routes.deps import RuntimeDep
 from service.schemas import PredictAnswer, PredictBody, PredictQuery
+from service.security.access import needs
 
-router = APIRouter(tags=["prediction"])
+router = APIRouter(tags=["prediction"], dependencies=[needs("predict")])
 
 _FORM_FIELD_BYTES = 1 << 16
 

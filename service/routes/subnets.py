@@ -1,14 +1,18 @@
 """``/subnet``: dial a sub-network, look at it, download it."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from model_store.cache_records import StoredSubnet
+from service import logs
 from service.bodies import read_json
 from service.openapi import json_body, problems
 from service.patience import TimeoutMs, patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
+from service.security.access import needs
 
 router = APIRouter(prefix="/subnet", tags=["sub-networks"])
 
@@ -16,6 +20,7 @@ router = APIRouter(prefix="/subnet", tags=["sub-networks"])
 @router.post(
     "",
     response_model=DialledAnswer,
+    dependencies=[needs("subnet")],
     summary="The sub-network for a budget and a preference per task",
     openapi_extra=json_body(Dial),
     responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
@@ -26,10 +31,12 @@ async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = No
     seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds):
         dialled = await runtime.subnets.dial(wish)
+    cache: Literal["hit", "miss"] = "hit" if dialled.hit else "miss"
+    logs.note(cache=cache)
     answer = DialledAnswer(
         **_described(dialled.subnet_id, dialled.stored).__dict__,
         **dialled.spent.__dict__,
-        cache="hit" if dialled.hit else "miss",
+        cache=cache,
         timings_ms=dialled.timings_ms,
     )
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -38,6 +45,7 @@ async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = No
 @router.get(
     "/{subnet_id}",
     response_model=SubnetAnswer,
+    dependencies=[needs("predict")],
     summary="A sub-network that was dialled before",
     responses=problems(404),
 )
@@ -50,6 +58,7 @@ async def get(subnet_id: str, runtime: RuntimeDep) -> Response:
 @router.get(
     "/{subnet_id}/onnx",
     response_class=Response,
+    dependencies=[needs("predict")],
     summary="Its ONNX file",
     responses={
         200: {"content": {"application/octet-stream": {}}},
@@ -62,6 +71,7 @@ async def onnx(
 ) -> Response:
     """Static ONNX: input `image` float32 [N, 3, H, W], RGB in [0, 1]; outputs named after tasks."""
     stored = await runtime.subnets.get(subnet_id)
+    logs.note(model=stored.metadata.model, subnet_id=subnet_id)
     if _matches(request.headers.get("if-none-match"), _etag(stored)):
         return Response(status_code=304, headers={"etag": _etag(stored)})
     seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
@@ -80,6 +90,7 @@ async def onnx(
 
 def _described(subnet_id: str, stored: StoredSubnet) -> SubnetAnswer:
     known = stored.metadata
+    logs.note(model=known.model, subnet_id=subnet_id)
     self_link = f"/subnet/{subnet_id}"
     return SubnetAnswer(
         subnet_id=subnet_id,

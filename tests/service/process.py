@@ -57,9 +57,9 @@ def serving(
         assert popen.stdout is not None
         for line in popen.stdout:
             process.lines.append(line)
-            if found := re.search(r"serves .* on (http://\S+)", line):
+            if found := re.search(r'(?:serves .* on |"url": ")(https?://[^\s"]+)', line):
                 process.url = found[1]
-            if "curl" in line:  # the last line of the welcome
+            if "curl" in line or '"listening"' in line:  # the last line of the welcome
                 ready.set()
         ready.set()
 

@@ -68,6 +68,8 @@ async def test_the_service_goes_on_without_redis_and_finds_it_again(
         assert found["redis"] == {"up": False, "embedded": False} | {
             "reason": service.runtime.cache.entries.reason
         }
+        assert "valkey.sock" in found["redis"]["reason"]
+        assert str(redis.folder) not in found["redis"]["reason"]
         assert await service.metric("slimdial_redis_up") == 0
         assert await service.metric("slimdial_memory_cache_entries") > 0
         assert (await service.http.get("/readyz")).status_code == 200

@@ -1,0 +1,1 @@
+"""Who is let in, over what, and what browsers are told."""

@@ -1,0 +1,78 @@
+"""The file of API keys: changed in one piece, by one process at a time."""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from service.security.keys import Keys, KeysError
+
+T = TypeVar("T")
+
+_MOST_BYTES = 1 << 20
+
+
+def read_keys(file: Path) -> Keys:
+    """The keys in a file.
+
+    Raises:
+        KeysError: it cannot be read, or is not one of keys; the message names it, not its folder.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise KeysError(f"{file.name} cannot be read: {error.strerror}") from None
+    if len(content) > _MOST_BYTES:
+        raise KeysError(f"{file.name} is larger than {_MOST_BYTES} bytes")
+    try:
+        return Keys.read(content)
+    except KeysError as error:
+        raise KeysError(f"{file.name} is not a file of API keys: {error}") from None
+
+
+def change_keys(file: Path, change: Callable[[Keys], tuple[Keys, T]]) -> T:
+    """Puts other keys into a file; services that use it see the old ones or the new ones.
+
+    Args:
+        file: made if it is not there, readable by its owner only; else it keeps its mode.
+        change: the keys that are there to those that shall be, and what to return.
+
+    Raises:
+        KeysError: the file cannot be read, or the change is refused.
+        OSError: the file cannot be written.
+    """
+    file = file.resolve()
+    with _alone(file.parent):
+        there = file.exists()
+        keys, result = change(read_keys(file) if there else Keys())
+        _replace(file, keys.written(), file.stat().st_mode & 0o777 if there else 0o600)
+    return result
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(file: Path, content: bytes, mode: int) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
