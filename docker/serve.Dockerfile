@@ -50,8 +50,8 @@ LABEL org.opencontainers.image.title="slimdial" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-RUN groupadd --system --gid 10001 slimdial \
-    && useradd --system --uid 10001 --gid 10001 --no-log-init --home-dir /var/lib/slimdial slimdial \
+RUN groupadd --gid 10001 slimdial \
+    && useradd --uid 10001 --gid 10001 --no-log-init --home-dir /var/lib/slimdial slimdial \
     && install --directory --mode 0700 --owner 10001 --group 10001 /var/lib/slimdial
 COPY --from=build /opt/slimdial /opt/slimdial
 ENV PATH=/opt/slimdial/bin:$PATH \
