@@ -15,6 +15,7 @@ mkdir -m 0700 "$folder"
 cd "$folder"
 printf 'redis://:%s@valkey:6379/0' "$redis" >slimdial_redis_url
 printf 'requirepass %s\n' "$redis" >valkey_auth.conf
-printf '{"redis://valkey:6379": "%s"}' "$redis" >redis_exporter.json
+printf '{"redis://valkey:6379": "%s", "redis://localhost:6379": "%s"}' "$redis" "$redis" \
+    >redis_exporter.json
 random >grafana_admin_password
 chmod 0444 ./*
