@@ -1,5 +1,6 @@
 """What kustomize renders is what Kubernetes accepts, and its parts fit each other."""
 
+import re
 import shutil
 import subprocess
 import warnings
@@ -14,7 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import kubernetes_validate  # type: ignore[import-untyped]
 
-from tests.docker.daemons import DOCKER, make_secrets
+from tests.docker.daemons import DOCKER, ROOT, make_secrets
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl, which has kustomize in it, is not installed"
@@ -133,3 +134,17 @@ def test_the_gpu_overlay_asks_for_a_gpu_and_insists_on_it() -> None:
     assert labels["accelerator"] == "gpu"
     environ = {e["name"] for e in container["env"]}
     assert environ > {e["name"] for e in pod("slimdial")["containers"][0]["env"]}
+
+
+def test_the_rules_become_prometheus_rules_as_the_document_shows() -> None:
+    (loop,) = re.findall(
+        r"^for name in .*?^done$", (ROOT / "docs/deploy.md").read_text(), re.M | re.S
+    )
+    shown = loop.replace("kubectl apply -f -", "cat; echo ---")
+    done = subprocess.run(["bash", "-ec", shown], cwd=ROOT, capture_output=True, check=True)
+    documents = [d for d in yaml.safe_load_all(done.stdout) if d]
+    assert [d["metadata"]["name"] for d in documents] == ["slimdial-recording", "slimdial-alerts"]
+    for document, name in zip(documents, ("recording", "alerts"), strict=True):
+        assert document["kind"] == "PrometheusRule"
+        rules = (DOCKER / f"prometheus/rules/{name}.yml").read_text()
+        assert document["spec"] == yaml.safe_load(rules)
