@@ -76,8 +76,8 @@ async def test_metrics_count_requests_by_route_and_status(service: Running) -> N
 async def test_metrics_tell_what_is_dialled_and_what_is_served(service: Running) -> None:
     gmacs = (await service.dial(0.5))["gmacs"]
     await service.http.post("/subnet", json={"budget": {"fraction": 0.9}})
-    assert await service.metric("slimdial_dials_total", model="tiny", budget="gmacs") == 1
-    assert await service.metric("slimdial_dials_total", model="tiny", budget="fraction") == 1
+    assert await service.metric("slimdial_dials_total", budget="gmacs", model="tiny") == 1
+    assert await service.metric("slimdial_dials_total", budget="fraction", model="tiny") == 1
     assert await service.metric("slimdial_inference_gmacs_count", model="tiny") == 0
     content = encoded(picture())
     for _ in range(3):
