@@ -31,6 +31,8 @@ class Work:
     subnet_id: str
     model: str
     """Its name, for the metrics."""
+    gmacs: float
+    """Of the network, for the metrics."""
     session: ort.InferenceSession
     names: tuple[str, ...]
     """The outputs that are wanted."""
@@ -136,6 +138,8 @@ class Lanes:
         outputs = self._device.run(first.session, first.names, input_NCHW)
         seconds = time.perf_counter() - start
         self._metrics.inference_seconds.labels(first.model).observe(seconds)
+        for work in batch:
+            self._metrics.inference_gmacs.labels(work.model).observe(work.gmacs)
         return split(outputs, [len(w.input_NCHW) for w in batch])
 
 

@@ -1,5 +1,6 @@
 """Prometheus metrics: one registry per app, base units and suffixes."""
 
+import time
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -10,6 +11,7 @@ from model_store.cache import Level, Outcome
 from service.autopilot.metrics import AutopilotMetrics
 from service.scheduling.scheduler import Batch
 
+_GMACS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _MOST_KEYS = 100
 
@@ -31,6 +33,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         if shared is None:  # one worker's memory would pass for all of it
             ProcessCollector(registry=self.registry)
+        self.started = Gauge(
+            "slimdial_start_time_seconds",
+            "When the service started, or the worker that was started last, since 1970.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+        self.started.set(time.time())
         self.requests = Counter(
             "slimdial_http_requests",
             "Requests by route template and status.",
@@ -88,6 +97,18 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self.waiting_limit = Gauge(
+            "slimdial_predictions_waiting_limit",
+            "Predictions that may wait; further ones are refused with 429.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.dials = Counter(
+            "slimdial_dials",
+            "Dialled budgets by the way in which they are said.",
+            ["model", "budget"],
+            registry=self.registry,
+        )
         self.stage_seconds = {
             stage: Histogram(
                 f"slimdial_{stage}_duration_seconds",
@@ -107,6 +128,13 @@ class Metrics:
             "Time of an ONNX Runtime call.",
             ["model"],
             buckets=_FAST,
+            registry=self.registry,
+        )
+        self.inference_gmacs = Histogram(
+            "slimdial_inference_gmacs",
+            "GMACs of the sub-networks that answered predictions.",
+            ["model"],
+            buckets=_GMACS,
             registry=self.registry,
         )
         self.builds_waiting = Gauge(
@@ -155,6 +183,13 @@ class Metrics:
             "Bytes of those.",
             registry=self.registry,
             multiprocess_mode="livesum",
+        )
+        self.models = Gauge(
+            "slimdial_models",
+            "Published models that are served, and those that could not be opened.",
+            ["state"],
+            registry=self.registry,
+            multiprocess_mode="livemax",
         )
         self.provider = Gauge(
             "slimdial_execution_provider_info",

@@ -227,7 +227,12 @@ class Predictions:
             raw=job.form == "application/x-npz",
         )
         work = Work(
-            job.subnet_id, job.metadata.model, job.session, tuple(tasks), picture.input_NCHW
+            job.subnet_id,
+            job.metadata.model,
+            job.metadata.gmacs,
+            job.session,
+            tuple(tasks),
+            picture.input_NCHW,
         )
         return _Prepared(job, tasks, picture, time.perf_counter() - start), work
 

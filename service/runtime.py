@@ -246,6 +246,9 @@ def _assemble(
         settings.max_output_bytes,
     )
     metrics.provider.labels(device.provider).set(1)
+    metrics.models.labels("served").set(len(catalog.models))
+    metrics.models.labels("refused").set(len(catalog.refused))
+    metrics.waiting_limit.set(limits.queue)
     return Runtime(
         settings,
         metrics,

@@ -3,11 +3,16 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 from redis.asyncio.connection import parse_url
 
 from service.cpu_limit import usable_cores
@@ -32,7 +37,27 @@ def _share_of_cores(given: dict[str, Any]) -> int:
 class Settings(BaseSettings):
     """Everything that can be set. Sizes in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="SLIMDIAL_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SLIMDIAL_", frozen=True, secrets_dir="/run/secrets"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then files such as /run/secrets/slimdial_redis_url.
+
+        That folder is where containers find secrets. Elsewhere there is none, or one that is not
+        for this process: nothing to warn of.
+        """
+        folder = cast("SecretsSettingsSource", file_secret_settings).secrets_dir
+        files = (file_secret_settings,) if os.access(str(folder), os.R_OK | os.X_OK) else ()
+        return (init_settings, env_settings, *files)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)

@@ -140,6 +140,7 @@ class Subnets:
             OverloadedError: as many searches or builds wait as may.
         """
         model, request = self.request_of(dial)
+        self._metrics.dials.labels(model.manifest.name, dial.budget.asked().kind).inc()
         timings = dict.fromkeys(STAGES, 0.0)
         digest = request.digest(model)
         choice: Choice | None = None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.process import serving
+from tests.service.process import shipped
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "docs/service.md", "docs/protocols.md")
@@ -30,8 +30,8 @@ PYTHON = [(d, b) for d in DOCUMENTS for b in blocks(d, "python")]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving([], tmp_path_factory.mktemp("data")) as process:
-        yield process.url
+    with shipped(tmp_path_factory.mktemp("data")) as url:
+        yield url
 
 
 @pytest.fixture

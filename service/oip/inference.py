@@ -124,6 +124,7 @@ def _prepare(job: _Job) -> tuple[tuple[_Job, float], Work]:
     work = Work(
         job.used.subnet_id,
         job.used.metadata.model,
+        job.used.metadata.gmacs,
         job.used.session,
         job.names,
         job.input_NCHW,

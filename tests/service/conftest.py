@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.service.process import serving
+from tests.service.process import serving, shipped
 from tests.service.running import Running, running
 from tests.tiny import publish_tiny
 
@@ -32,8 +32,8 @@ def url(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def shipped_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The same with the models that ship."""
-    with serving([], tmp_path_factory.mktemp("data")) as process:
-        yield process.url
+    with shipped(tmp_path_factory.mktemp("data")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -75,3 +75,16 @@ def serving(
         reader.join()
         assert popen.stdout is not None
         popen.stdout.close()
+
+
+@contextlib.contextmanager
+def shipped(data_dir: Path) -> Iterator[str]:
+    """A service with the models that ship: the one that ``SLIMDIAL_TEST_URL`` names, or a new one.
+
+    ``benchmarks.image`` names the service in a container.
+    """
+    if url := os.environ.get("SLIMDIAL_TEST_URL"):
+        yield url
+        return
+    with serving([], data_dir) as process:
+        yield process.url

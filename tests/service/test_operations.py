@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 
 import httpx
 import pytest
@@ -70,6 +71,34 @@ async def test_metrics_count_requests_by_route_and_status(service: Running) -> N
     assert await service.metric(name, method="GET", route="(none)", status="404") == 1
     provider = service.runtime.device.provider
     assert await service.metric("slimdial_execution_provider_info", provider=provider) == 1
+
+
+async def test_metrics_tell_what_is_dialled_and_what_is_served(service: Running) -> None:
+    gmacs = (await service.dial(0.5))["gmacs"]
+    await service.http.post("/subnet", json={"budget": {"fraction": 0.9}})
+    assert await service.metric("slimdial_dials_total", budget="gmacs", model="tiny") == 1
+    assert await service.metric("slimdial_dials_total", budget="fraction", model="tiny") == 1
+    assert await service.metric("slimdial_inference_gmacs_count", model="tiny") == 0
+    content = encoded(picture())
+    for _ in range(3):
+        response = await service.http.post(
+            "/predict",
+            params={"budget": service.gmacs(0.5)},
+            content=content,
+            headers={"content-type": "image/png"},
+        )
+        assert response.status_code == 200, response.text
+    assert await service.metric("slimdial_inference_gmacs_count", model="tiny") == 3
+    total = await service.metric("slimdial_inference_gmacs_sum", model="tiny")
+    assert total == pytest.approx(3 * gmacs)
+
+
+async def test_metrics_tell_models_limits_and_when_it_started(service: Running) -> None:
+    assert await service.metric("slimdial_models", state="served") == 1
+    assert await service.metric("slimdial_models", state="refused") == 0
+    limit = service.runtime.settings.max_queue
+    assert await service.metric("slimdial_predictions_waiting_limit") == limit
+    assert 0 < time.time() - await service.metric("slimdial_start_time_seconds") < 3600
 
 
 async def test_metrics_have_base_units_and_no_unbounded_labels(service: Running) -> None:

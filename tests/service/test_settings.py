@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -15,6 +16,28 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == "redis://user:sesame@host:1/0"
     assert "sesame" not in repr(settings)
+
+
+def with_secrets(folder: Path) -> Settings:
+    given: dict[str, Any] = {"_secrets_dir": folder}
+    return Settings(**given)
+
+
+def test_secrets_come_from_files_unless_the_environment_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slimdial_redis_url").write_text("redis://user:sesame@host:1/0\n")
+    settings = with_secrets(tmp_path)
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == "redis://user:sesame@host:1/0"
+    monkeypatch.setenv("SLIMDIAL_REDIS_URL", "unix:///elsewhere")
+    settings = with_secrets(tmp_path)
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == "unix:///elsewhere"
+
+
+def test_where_there_are_no_secrets_there_is_no_warning(tmp_path: Path) -> None:
+    assert with_secrets(tmp_path / "missing").redis_url is None
 
 
 def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
