@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.serving.load import Body
-from benchmarks.serving.running import Running, post
+from benchmarks.serving.running import post
 from model_store.published import default_root
 
 _JPEG = "image/jpeg"
@@ -28,26 +28,30 @@ class Job:
     folder: Path
     """With ``network.onnx`` and ``tasks.json``."""
     pictures: tuple[Body, ...]
-    subnet_id: str
 
 
-def make_job(slimdial: Running, model: str, folder: Path) -> Job:
+def dial(url: str, model: str) -> dict[str, Any]:
+    """The sub-network of a model for its whole budget."""
+    wish = json.dumps({"model": model, "budget": {"fraction": 1.0}}).encode()
+    found: dict[str, Any] = json.loads(post(url + "/subnet", wish, "application/json"))
+    return found
+
+
+def make_job(url: str, model: str, folder: Path) -> Job:
     """Has the sub-network for the whole budget cut out, and writes down what it is.
 
     Args:
-        slimdial: this service.
+        url: of this service.
         model: a model that it serves.
         folder: where to write; it must not be there yet.
     """
     folder.mkdir()
-    wish = json.dumps({"model": model, "budget": {"fraction": 1.0}}).encode()
-    made = json.loads(post(slimdial.url + "/subnet", wish, "application/json"))
-    (folder / "network.onnx").write_bytes(_get(slimdial.url + made["links"]["onnx"]))
-    about = json.loads(_get(f"{slimdial.url}/models/{model}"))
+    (folder / "network.onnx").write_bytes(_get(url + dial(url, model)["links"]["onnx"]))
+    about = json.loads(_get(f"{url}/models/{model}"))
     tasks = [{k: t[k] for k in ("name", "kind", "labels")} for t in about["tasks"]]
     size = {k: about["input"][k] for k in ("height", "width")}
     (folder / "tasks.json").write_text(json.dumps({**size, "tasks": tasks}))
-    return Job(folder, tuple(_pictures(folder)), made["subnet_id"])
+    return Job(folder, tuple(_pictures(folder)))
 
 
 def _pictures(folder: Path) -> list[Body]:

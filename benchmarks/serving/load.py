@@ -67,8 +67,8 @@ def offer(
     warm_up = max(0.2, seconds / 10)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        command = ["h2load", "--h1", "-t", "1", "-c", str(clients), "-D", f"{seconds:g}"]
-        command += ["--warm-up-time", f"{1000 * warm_up:.0f}ms", f"--log-file={log}"]
+        command = ["h2load", "--h1", "-t", "1", "-c", str(clients), "-D", _ms(seconds)]
+        command += ["--warm-up-time", _ms(warm_up), f"--log-file={log}"]
         if body is not None:
             command += ["-d", str(body.file), "-H", f"content-type: {body.media_type}"]
         if per_s is not None:
@@ -92,6 +92,10 @@ def offer(
         # The processor time is that of the warm-up, too.
         server_ms=1e3 * server_s / max(answered, 1) * seconds / (seconds + warm_up),
     )
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f}ms"
 
 
 def _children_s() -> float:

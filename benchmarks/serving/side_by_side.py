@@ -18,7 +18,7 @@ import typer
 
 from benchmarks.output import show
 from benchmarks.serving import bare
-from benchmarks.serving.job import Job, check_same, make_job
+from benchmarks.serving.job import Job, check_same, dial, make_job
 from benchmarks.serving.load import Load, cores, offer
 from benchmarks.serving.rounds import BARE, ENCODED, Kind, Turn, read, write
 from benchmarks.serving.running import Running, free_port, ready, running
@@ -77,8 +77,10 @@ class Match:
         for number, (server, configuration) in enumerate(wanted):
             place = Place(folder / str(number), job_folder, free_port(), models)
             started = servers.enter_context(running(server, configuration, place))
-            job = job or make_job(started, self.model, job_folder)
-            path = f"/predict?subnet_id={job.subnet_id}" if server is SLIMDIAL else "/predict"
+            job = job or make_job(started.url, self.model, job_folder)
+            path = "/predict"
+            if server is SLIMDIAL:
+                path = dial(started.url, self.model)["links"]["predict"]
             answer = ready(started.url + path, job.pictures[0])
             first = first or answer
             check_same(first, answer, server.name)
