@@ -12,6 +12,8 @@ from service.errors import ClientLeftError, DeadlineError
 
 HEADER = "X-Request-Timeout-Ms"
 
+_SOON_S = 0.01
+
 TimeoutMs = Annotated[
     int | None,
     Header(
@@ -45,7 +47,8 @@ async def patience(receive: Receive, seconds: float) -> AsyncIterator[float]:
         DeadlineError: the time was over.
         ClientLeftError: the client left.
     """
-    deadline = asyncio.get_running_loop().time() + seconds
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
     left = False
     try:
         async with asyncio.timeout_at(deadline) as limit:
@@ -58,11 +61,15 @@ async def patience(receive: Receive, seconds: float) -> AsyncIterator[float]:
                 # One way to end the block, not two that could get into each other's way.
                 limit.reschedule(0.0)
 
-            watcher = asyncio.create_task(watch())
+            watchers: list[asyncio.Task[None]] = []
+            # Most answers are there before it would be worth a task to ask whether anybody waits.
+            late = loop.call_later(_SOON_S, lambda: watchers.append(loop.create_task(watch())))
             try:
                 yield deadline
             finally:
-                watcher.cancel()
+                late.cancel()
+                for watcher in watchers:
+                    watcher.cancel()
         # A library that is interrupted may take that for a timeout of its own, and go on.
         if limit.expired():
             raise TimeoutError

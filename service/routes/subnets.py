@@ -1,5 +1,7 @@
 """``/subnet``: dial a sub-network, look at it, download it."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -27,7 +29,7 @@ async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = No
     async with patience(request.receive, seconds):
         dialled = await runtime.subnets.dial(wish)
     answer = DialledAnswer(
-        **_described(dialled.subnet_id, dialled.stored).__dict__,
+        **_described(dialled.subnet_id, dialled.stored),
         **dialled.spent.__dict__,
         cache="hit" if dialled.hit else "miss",
         timings_ms=dialled.timings_ms,
@@ -43,7 +45,7 @@ async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = No
 )
 async def get(subnet_id: str, runtime: RuntimeDep) -> Response:
     """What is known about it, without its weights."""
-    answer = _described(subnet_id, await runtime.subnets.get(subnet_id))
+    answer = SubnetAnswer(**_described(subnet_id, await runtime.subnets.get(subnet_id)))
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -78,27 +80,28 @@ async def onnx(
     )
 
 
-def _described(subnet_id: str, stored: StoredSubnet) -> SubnetAnswer:
+def _described(subnet_id: str, stored: StoredSubnet) -> dict[str, Any]:
+    """The fields of a SubnetAnswer."""
     known = stored.metadata
     self_link = f"/subnet/{subnet_id}"
-    return SubnetAnswer(
-        subnet_id=subnet_id,
-        model=known.model,
-        version=known.version,
-        tasks=known.tasks,
-        gmacs=known.gmacs,
-        parameters=known.parameters,
-        size_bytes=known.size_bytes,
-        widths=known.widths,
-        channels=known.channels,
-        predicted=known.predicted,
-        sha256=stored.sha256,
-        links={
+    return {
+        "subnet_id": subnet_id,
+        "model": known.model,
+        "version": known.version,
+        "tasks": known.tasks,
+        "gmacs": known.gmacs,
+        "parameters": known.parameters,
+        "size_bytes": known.size_bytes,
+        "widths": known.widths,
+        "channels": known.channels,
+        "predicted": known.predicted,
+        "sha256": stored.sha256,
+        "links": {
             "self": self_link,
             "onnx": f"{self_link}/onnx",
             "predict": f"/predict?subnet_id={subnet_id}",
         },
-    )
+    }
 
 
 def _etag(stored: StoredSubnet) -> str:
