@@ -44,7 +44,8 @@ class Server:
 
     name: str
     noop: str
-    """The route that does least: who asks it learns that the server is alive."""
+    """The route that does least in the server's application: its liveness. That of Ray Serve is
+    answered by HAProxy in front of it, in C; so there it is a route that answers nothing."""
     command: Callable[[Place], list[str]]
     configurations: tuple[Configuration, ...]
     environ: Callable[[Place], Mapping[str, str]] = field(default=lambda _: {})
@@ -164,7 +165,7 @@ BENTOML = Server(
 
 RAYSERVE = Server(
     "Ray Serve",
-    "/-/healthz",
+    "/noop",
     lambda _: _peer("rayserve", "python", "-m", f"{_APPS}.rayserve_app"),
     tuple(
         Configuration(

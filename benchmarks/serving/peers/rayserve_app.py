@@ -24,7 +24,9 @@ class Network:
         self.executor = ThreadPoolExecutor(threads) if threads else None
 
     async def __call__(self, request: Request) -> Response:
-        """An image as the raw body."""
+        """An image as the raw body; or nothing, which is the no-op."""
+        if request.url.path == "/noop":
+            return Response()
         image = await request.body()
         if self.executor is None:
             content = self.work(image)
@@ -43,7 +45,7 @@ if __name__ == "__main__":
         max_ongoing_requests=int(os.environ["PEER_ONGOING"]),
         ray_actor_options={"num_cpus": 0.5},
     )
-    serve.run(network.bind(threads), route_prefix="/predict")
+    serve.run(network.bind(threads), route_prefix="/")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     stop.wait()
