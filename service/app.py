@@ -51,7 +51,8 @@ def create_app(
         description=_ABOUT,
         lifespan=lifespan,
     )
-    for resource in (operations, models, subnets, predict, oip, oip_repository):
+    # Routes are tried in turn: those that are asked most come first.
+    for resource in (predict, subnets, operations, models, oip, oip_repository):
         app.include_router(resource.router)
     errors.install(app)
     openapi.install(app)

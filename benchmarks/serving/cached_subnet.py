@@ -73,7 +73,9 @@ def main(
         p99_ms = statistics.median(load.p99_ms for load in loads)
         failed = sum(load.failed for load in loads)
         rows.append(
-            Row(model, rounds, middle, over[0], over[-1], p99_ms, failed, middle >= 1 and not failed)
+            Row(
+                model, rounds, middle, over[0], over[-1], p99_ms, failed, middle >= 1 and not failed
+            )
         )
     show("cached POST /subnet on one core", rows, file)
 

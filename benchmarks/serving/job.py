@@ -79,8 +79,9 @@ def check_same(ours: dict[str, Any], theirs: dict[str, Any], who: str) -> None:
     for task, mine in ours["outputs"].items():
         other = theirs["outputs"][task]
         if mine["kind"] == "classification":
-            pair = [np.asarray(a["probabilities"]) for a in (mine, other)]
-            same = pair[0].shape == pair[1].shape and np.allclose(*pair, atol=_TOLERANCE)
+            ours_C, theirs_C = (np.asarray(a["probabilities"]) for a in (mine, other))
+            same = ours_C.shape == theirs_C.shape
+            same = same and np.allclose(ours_C, theirs_C, atol=_TOLERANCE)
         else:
             mine_HW, other_HW = _pixels(mine), _pixels(other)
             same = mine_HW.shape == other_HW.shape

@@ -95,9 +95,7 @@ def main(
             good = [a.json()["subnet_id"] for a in answers if a.status_code == 200]
             built = sum(map(extractions, urls)) - before
             as_wished = built == 1 and len(good) == requests and len(set(good)) == 1
-            rows.append(
-                Row(model, requests, len(good), len(set(good)), built, seconds, as_wished)
-            )
+            rows.append(Row(model, requests, len(good), len(set(good)), built, seconds, as_wished))
     show(f"{requests} equal requests at once to two replicas", rows, file)
     raise typer.Exit(0 if all(r.as_wished for r in rows) else 1)
 

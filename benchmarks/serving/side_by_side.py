@@ -104,9 +104,7 @@ class Match:
             load = bare.loop(job.folder, body.file, self.seconds, cores(), encode)
             how = f"{cores()} processes"
             yield Turn(self.model, number, name, how, "predict", None, 0.0, load)
-        control = next(
-            i for i, c in enumerate(self.contenders) if c.running.server is FASTAPI
-        )
+        control = next(i for i, c in enumerate(self.contenders) if c.running.server is FASTAPI)
         with self.contenders[control].turn() as server:
             target = server.at(self.contenders[control].predict)
             load = offer(target, body, CLIENTS, self.seconds)

@@ -68,9 +68,7 @@ class Rounds:
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         """The turns, all of one model."""
-        drifted = {
-            t.round for t in turns if t.kind == "control" and abs(_drift(turns, t)) > _DRIFT
-        }
+        drifted = {t.round for t in turns if t.kind == "control" and abs(_drift(turns, t)) > _DRIFT}
         self.dropped = len(drifted)
         kept = [t for t in turns if t.round not in drifted]
         # On a machine that never is quiet, all rounds are better than none.
@@ -116,9 +114,7 @@ def _median(turns: dict[int, Turn], of: Callable[[Turn], float]) -> float:
     return statistics.median(of(t) for t in turns.values())
 
 
-def _ratio(
-    above: dict[int, Turn], below: dict[int, Turn], of: Callable[[Turn], float]
-) -> Ratio:
+def _ratio(above: dict[int, Turn], below: dict[int, Turn], of: Callable[[Turn], float]) -> Ratio:
     both = above.keys() & below.keys()
     return Ratio.of([of(above[r]) / of(below[r]) for r in sorted(both)])
 

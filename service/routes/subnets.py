@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from model_store.cache_records import StoredSubnet
 from service.bodies import read_json
-from service.openapi import json_body, problems
-from service.patience import TimeoutMs, patience, seconds_of
+from service.openapi import json_body, problems, timeout_header
+from service.patience import patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
 
@@ -19,13 +19,13 @@ router = APIRouter(prefix="/subnet", tags=["sub-networks"])
     "",
     response_model=DialledAnswer,
     summary="The sub-network for a budget and a preference per task",
-    openapi_extra=json_body(Dial),
+    openapi_extra=json_body(Dial) | timeout_header(),
     responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
 )
-async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None) -> Response:
+async def dial(request: Request, runtime: RuntimeDep) -> Response:
     """Idempotent: the same request against the same model version gives the same `subnet_id`."""
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     wish = await read_json(request, Dial)
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds):
         dialled = await runtime.subnets.dial(wish)
     answer = DialledAnswer(
@@ -53,20 +53,19 @@ async def get(subnet_id: str, runtime: RuntimeDep) -> Response:
     "/{subnet_id}/onnx",
     response_class=Response,
     summary="Its ONNX file",
+    openapi_extra=timeout_header(),
     responses={
         200: {"content": {"application/octet-stream": {}}},
         304: {"description": "Not modified (If-None-Match)"},
         **problems(404, 429, 503, 504),
     },
 )
-async def onnx(
-    subnet_id: str, request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None
-) -> Response:
+async def onnx(subnet_id: str, request: Request, runtime: RuntimeDep) -> Response:
     """Static ONNX: input `image` float32 [N, 3, H, W], RGB in [0, 1]; outputs named after tasks."""
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     stored = await runtime.subnets.get(subnet_id)
     if _matches(request.headers.get("if-none-match"), _etag(stored)):
         return Response(status_code=304, headers={"etag": _etag(stored)})
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds):
         stored, content = await runtime.subnets.onnx(subnet_id)
     name = f"{stored.metadata.model}-{stored.metadata.version}-{subnet_id}.onnx"

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from benchmarks.serving.peers.work import Work
 
 
-@serve.deployment
 class Network:
     """The network in each replica."""
 
@@ -40,7 +39,8 @@ if __name__ == "__main__":
     replicas, threads = int(os.environ["PEER_WORKERS"]), int(os.environ["PEER_THREADS"])
     ray.init(include_dashboard=False, num_cpus=2, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(os.environ["PEER_PORT"])})
-    network = Network.options(
+    network = serve.deployment(
+        Network,
         num_replicas=replicas,
         max_ongoing_requests=int(os.environ["PEER_ONGOING"]),
         ray_actor_options={"num_cpus": 0.5},
