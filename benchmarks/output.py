@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 def show(title: str, rows: "Sequence[DataclassInstance]", file: Path | None) -> None:
     """Prints one row per dataclass instance, and writes them to a JSON file if one is named."""
-    found: list[dict[str, Any]] = [asdict(row) for row in rows]
+    names = [f.name for f in fields(rows[0])]
     table = Table(title=title)
-    for name in found[0]:
+    for name in names:
         table.add_column(name.replace("_", " "), justify="right")
-    for row in found:
-        table.add_row(*(_text(value) for value in row.values()))
+    for row in rows:
+        table.add_row(*(_text(getattr(row, name)) for name in names))
     Console(width=180).print(table)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        found = [asdict(row) for row in rows]
         file.write_text(json.dumps({"title": title, "rows": found}, indent=1))
 
 

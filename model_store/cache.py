@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from model_store.cache_flights import Flights
@@ -35,6 +36,7 @@ Outcome = Literal["hit", "miss", "corrupt"]
 Count = Callable[[Level, Outcome], None]
 
 _PREFIX = "slimdial:1"  # the number grows with the format of the entries
+_MOST_OPENED = 256
 _ID = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
 
@@ -65,6 +67,8 @@ class SubnetCache:
         self._limits = limits
         self._count = count
         self._flights: Flights[tuple[StoredSubnet, bool]] = Flights()
+        # Popular sub-networks are read again and again: what was checked byte for byte is.
+        self._opened = lru_cache(_MOST_OPENED)(_opened)
         self._lock = BuildLock(entries, limits.lease_s, limits.longest_build_s)
 
     @property
@@ -162,7 +166,7 @@ class SubnetCache:
             self._count("subnet", "miss")
             return None
         try:
-            return load_subnet(key, unseal(key, sealed))
+            return self._opened(key, sealed)
         except CorruptEntryError as error:
             await self._discard("subnet", key, error)
             return None
@@ -172,7 +176,7 @@ class SubnetCache:
         key = _subnet_key(subnet_id)
         sealed = await self.entries.get(key)
         try:
-            stored = None if sealed is None else load_subnet(key, unseal(key, sealed))
+            stored = None if sealed is None else self._opened(key, sealed)
         except CorruptEntryError:
             return None
         if stored and await self.entries.size(_onnx_key(stored)) == stored.size:
@@ -204,6 +208,10 @@ class SubnetCache:
         self._count(level, "corrupt")
         self._count(level, "miss")
         await self.entries.drop(key)
+
+
+def _opened(key: str, sealed: bytes) -> StoredSubnet:
+    return load_subnet(key, unseal(key, sealed))
 
 
 def _request_key(digest: str) -> str:

@@ -5,11 +5,10 @@ and the payload, so that a truncated, altered or misplaced entry is found out. P
 """
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_store.subnetwork import SubnetMetadata
 
@@ -56,15 +55,20 @@ def _digest(key: str, payload: bytes, fence: int) -> bytes:
     return hashlib.sha256(text).hexdigest().encode()
 
 
+class _Payload(BaseModel):
+    """A description as it is written."""
+
+    model_config = ConfigDict(strict=True)
+
+    sha256: str
+    bytes: int
+    metadata: SubnetMetadata
+
+
 def dump_subnet(stored: StoredSubnet) -> bytes:
     """The payload that describes a sub-network."""
-    return json.dumps(
-        {
-            "sha256": stored.sha256,
-            "bytes": stored.size,
-            "metadata": stored.metadata.model_dump(mode="json"),
-        }
-    ).encode()
+    payload = _Payload(sha256=stored.sha256, bytes=stored.size, metadata=stored.metadata)
+    return payload.model_dump_json().encode()
 
 
 def load_subnet(key: str, payload: bytes) -> StoredSubnet:
@@ -74,8 +78,7 @@ def load_subnet(key: str, payload: bytes) -> StoredSubnet:
         CorruptEntryError: the payload has another shape (another version of the project).
     """
     try:
-        found = json.loads(payload)
-        metadata = SubnetMetadata.model_validate_json(json.dumps(found["metadata"]))
-        return StoredSubnet(metadata, str(found["sha256"]), int(found["bytes"]))
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        found = _Payload.model_validate_json(payload)
+    except ValidationError as error:
         raise CorruptEntryError(f"{key}: {error}") from error
+    return StoredSubnet(found.metadata, found.sha256, found.bytes)

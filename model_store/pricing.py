@@ -15,7 +15,7 @@ def cost_model(model: PublishedModel, request: SubnetRequest) -> CostModel:
         case "gmacs":
             return model.cost
         case "fraction":
-            full = float(model.cost.of(model.space.largest()))
+            full = float(model.full_macs)
             unit = Unit("fraction", "of the full network", full)
             return CostModel(model.space, model.cost.terms, unit)
         case "parameters":

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ class PublishedModel:
     calibration_NHWC: NDArray[np.uint8]
     """Calibration images at the input size, RGB in [0, 255]."""
     report: dict[str, Any]
+
+    @cached_property
+    def full_macs(self) -> int:
+        """Multiply-accumulates of the SuperNet, all tasks kept: asked for with every request."""
+        return self.cost.of(self.space.largest())
 
 
 def open_model(path: Path) -> PublishedModel:

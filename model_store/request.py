@@ -106,8 +106,7 @@ class SubnetRequest:
         if self.budget.kind == "gmacs":
             budget = self.budget.value
         elif self.budget.kind == "fraction":
-            full = model.cost.of(model.space.largest())
-            budget = round(self.budget.value * full) / GMACS.scale
+            budget = round(self.budget.value * model.full_macs) / GMACS.scale
         elif self.latency is not None:
             budget.append(self.latency.digest)
         return canonical_digest(

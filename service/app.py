@@ -65,7 +65,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.access = Access(keyring, counted)
-    for resource in (operations, docs, models, subnets, predict, oip, oip_repository):
+    # Routes are tried in turn: those that are asked most come first.
+    for resource in (predict, subnets, operations, docs, models, oip, oip_repository):
         app.include_router(resource.router)
     app.include_router(oip.health)
     errors.install(app)

@@ -34,7 +34,7 @@ def spent_by_known(model: PublishedModel, request: SubnetRequest, known: SubnetM
         case "gmacs":
             cost = known.gmacs
         case "fraction":
-            cost = known.gmacs / _full_gmacs(model)
+            cost = known.gmacs / model.full_macs * GMACS.scale
         case "parameters":
             cost = known.parameters
         case "size_bytes":
@@ -49,9 +49,5 @@ def _spent(model: PublishedModel, request: SubnetRequest, cost: float) -> Spent:
     kind, value = request.budget.kind, request.budget.value
     gmacs = value if kind == "gmacs" else None
     if kind == "fraction":
-        gmacs = value * _full_gmacs(model)
+        gmacs = value * model.full_macs / GMACS.scale
     return Spent({kind: value}, {kind: cost}, gmacs)
-
-
-def _full_gmacs(model: PublishedModel) -> float:
-    return model.cost.of(model.space.largest()) / GMACS.scale

@@ -99,11 +99,12 @@ def _prepare(image: Image.Image, height: int, width: int) -> Picture:
         # The decoder scales by 1/2, 1/4 or 1/8 for free: twice the input size is plenty.
         side = 2 * max(height, width)
         image.draft(None, (side, side))
-    upright = _eight_bit(ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)
+    upright = _eight_bit(image)
     small = _on_white(upright.resize((width, height), Image.Resampling.BILINEAR))
-    pixels_HWC = np.asarray(small, dtype=np.float32) / np.float32(255)
-    input_NCHW = np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))[None]
-    return Picture(input_NCHW, height=seen[1], width=seen[0])
+    # One pass over the pixels: transposed, converted and divided.
+    input_CHW = np.divide(np.asarray(small).transpose(2, 0, 1), np.float32(255), order="C")
+    return Picture(input_CHW[None], height=seen[1], width=seen[0])
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -115,7 +116,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
             grey_HW = grey_HW.clip(0, 65535)
         image = Image.fromarray((grey_HW >> 8).astype(np.uint8))
     transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-    return image.convert("RGBA" if transparent else "RGB")
+    mode = "RGBA" if transparent else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

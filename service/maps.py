@@ -48,7 +48,7 @@ def class_map(logits_CHW: NDArray[np.float32], height: int, width: int) -> NDArr
 
 def unit_vectors(vectors_CHW: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """Vectors at the image's size, of unit length again, [height, width, 3]."""
-    stretched = np.stack([resize(c, height, width) for c in vectors_CHW], axis=-1)
-    lengths_HW = np.sqrt(np.einsum("hwc,hwc->hw", stretched, stretched))
-    stretched /= np.maximum(lengths_HW, np.float32(1e-6))[..., None]
-    return stretched
+    stretched_CHW = np.stack([resize(c, height, width) for c in vectors_CHW])
+    lengths_HW = np.sqrt(np.einsum("chw,chw->hw", stretched_CHW, stretched_CHW))
+    stretched_CHW /= np.maximum(lengths_HW, np.float32(1e-6))
+    return stretched_CHW.transpose(1, 2, 0)

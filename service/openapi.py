@@ -10,6 +10,8 @@ from service import openapi_answers as answered
 from service import openapi_examples as examples
 from service.oip.reading import HEADER
 from service.oip.schemas import IndexBody, InferBody, LoadBody, UnloadBody
+from service.patience import HEADER as TIMEOUT
+from service.patience import LONGEST_MS
 from service.schemas import Dial, PredictBody, PredictQuery, Problem
 from service.security import access
 
@@ -24,6 +26,18 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error responses of an endpoint."""
     content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
     return {s: {"description": "Problem (RFC 9457)", "content": content} for s in statuses}
+
+
+def timeout_header() -> dict[str, Any]:
+    """The header by which clients say how long they wait."""
+    header = {
+        "name": TIMEOUT,
+        "in": "header",
+        "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_MS},
+        "description": "Milliseconds after which the client no longer wants the answer (then it is "
+        "504), counted from when the request is there. The service's own limit is the longest.",
+    }
+    return {"parameters": [header]}
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
@@ -65,7 +79,8 @@ def prediction_body() -> dict[str, Any]:
                 ("task", "string", "The task to draw, with Accept: image/png."),
                 ("request", "string", "All of these as one JSON object."),
             )
-        ],
+        ]
+        + timeout_header()["parameters"],
     }
 
 
@@ -80,7 +95,7 @@ def tensor_body() -> dict[str, Any]:
         "schema": {"type": "integer", "minimum": 0},
         "description": "Bytes of the JSON, where tensors follow it.",
     }
-    return {**found, "parameters": [header]}
+    return {**found, "parameters": [header, *timeout_header()["parameters"]]}
 
 
 def install(app: FastAPI, with_keys: bool) -> None:

@@ -5,6 +5,7 @@ One function makes an array of each output at the image's size; the encodings fo
 
 import base64
 import io
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,11 @@ def to_bytes(unit: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 
 
 def png(image: Image.Image) -> bytes:
-    """A PNG; the fastest compression, since half the size is not worth ten times the time."""
+    """A PNG, written fast: half the size is not worth ten times the time.
+
+    After PNG's own filters what repeats is runs. Looking for these alone took 0.8 of the time, for
+    files no larger on the whole (measured on the outputs of ``rooms``).
+    """
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()

@@ -110,7 +110,7 @@ class Repository:
         full = self._full.get(model.digest)
         if full is not None and full in self._sessions:
             return PredictQuery.model_validate({"subnet_id": full})
-        largest = model.cost.of(model.space.largest()) / 1e9
+        largest = model.full_macs / 1e9
         return PredictQuery.model_validate({"model": name, "budget": {"gmacs": largest}})
 
     async def used(self, model: PublishedModel, wish: PredictQuery, used: InUse) -> None:

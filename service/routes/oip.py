@@ -22,7 +22,7 @@ from service.oip.schemas import (
 )
 from service.oip.statistics import unused
 from service.openapi import problems, tensor_body
-from service.patience import TimeoutMs, patience, seconds_of
+from service.patience import patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.security.access import needs
 
@@ -143,7 +143,6 @@ async def infer(
     request: Request,
     runtime: RuntimeDep,
     version: str | None = None,
-    timeout_ms: TimeoutMs = None,
 ) -> Response:
     """Tensors as JSON, or as bytes after it with `Inference-Header-Content-Length`.
 
@@ -151,6 +150,7 @@ async def infer(
     a version, the parameters `gmacs` and `preference.TASK` dial one, and without these it is the
     full network.
     """
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaError("compressed bodies are not taken")
     body, length = await request.body(), request.headers.get(HEADER)
@@ -158,7 +158,6 @@ async def infer(
         asked = await asyncio.to_thread(read, body, length)
     else:
         asked = read(body, length)
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     seconds = min(seconds, seconds_asked(asked.body.parameters) or seconds)
     async with patience(request.receive, seconds) as deadline:
         answered = await runtime.oip.inference.infer(name, version, asked, deadline)

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from service.bodies import parse_json
 from service.errors import BadRequestError, InvalidFieldsError, TooLargeError
 from service.oip.schemas import IndexBody, IndexEntry, LoadBody, Loaded, UnloadBody
-from service.openapi import json_body, problems
-from service.patience import TimeoutMs, patience, seconds_of
+from service.openapi import json_body, problems, timeout_header
+from service.patience import patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.security.access import needs
 
@@ -37,15 +37,13 @@ async def index(request: Request, runtime: RuntimeDep) -> list[IndexEntry]:
     "/models/{name}/load",
     summary="Get a version ready",
     dependencies=[needs("subnet")],
-    openapi_extra=json_body(LoadBody),
+    openapi_extra=json_body(LoadBody) | timeout_header(),
     responses=problems(400, 404, 413, 422, 429, 503, 504),
 )
-async def load(
-    name: str, request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None
-) -> Loaded:
+async def load(name: str, request: Request, runtime: RuntimeDep) -> Loaded:
     """That of the dial in `parameters`, or the full network. It need not be loaded to be used."""
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     asked = await _read(request, LoadBody)
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds):
         return await runtime.oip.repository.load(name, asked.parameters)
 

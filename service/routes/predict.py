@@ -12,7 +12,7 @@ from service.accept import negotiate
 from service.bodies import media_type, parse_json
 from service.errors import UnprocessableError, UnsupportedMediaError
 from service.openapi import prediction_body, problems
-from service.patience import TimeoutMs, patience, seconds_of
+from service.patience import patience, seconds_of
 from service.queries import query_of
 from service.routes.deps import RuntimeDep
 from service.schemas import PredictAnswer, PredictBody, PredictQuery
@@ -36,7 +36,7 @@ _FORM_FIELD_BYTES = 1 << 16
         **problems(400, 404, 406, 413, 415, 422, 429, 503, 504),
     },
 )
-async def predict(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None) -> Response:
+async def predict(request: Request, runtime: RuntimeDep) -> Response:
     """Send the image as a multipart file field `image`, as the raw body, or in base64 JSON.
 
     Name a `subnet_id`, or a `budget` and a `preference`. Dense outputs have the size of the image
@@ -44,9 +44,9 @@ async def predict(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs =
     units of `scale`, normals and probabilities as 8-bit PNGs (`value = pixel * scale + offset`).
     `Accept: application/x-npz` gives arrays, `Accept: image/png` with `task` gives a picture.
     """
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     form = negotiate(request.headers.get("accept"))
     query, image = await _read(request)
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds) as deadline:
         answered = await runtime.predictions.predict(query, image, form, deadline)
     served = {"x-subnet-id": answered.subnet_id, "x-gmacs": f"{answered.gmacs:.9g}"}

@@ -1,6 +1,6 @@
 """``/subnet``: dial a sub-network, look at it, download it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -8,8 +8,8 @@ from starlette.responses import Response
 from model_store.cache_records import StoredSubnet
 from service import logs
 from service.bodies import read_json
-from service.openapi import json_body, problems
-from service.patience import TimeoutMs, patience, seconds_of
+from service.openapi import json_body, problems, timeout_header
+from service.patience import patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
 from service.security.access import needs
@@ -22,19 +22,19 @@ router = APIRouter(prefix="/subnet", tags=["sub-networks"])
     response_model=DialledAnswer,
     dependencies=[needs("subnet")],
     summary="The sub-network for a budget and a preference per task",
-    openapi_extra=json_body(Dial),
+    openapi_extra=json_body(Dial) | timeout_header(),
     responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
 )
-async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None) -> Response:
+async def dial(request: Request, runtime: RuntimeDep) -> Response:
     """Idempotent: the same request against the same model version gives the same `subnet_id`."""
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     wish = await read_json(request, Dial)
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds):
         dialled = await runtime.subnets.dial(wish)
     cache: Literal["hit", "miss"] = "hit" if dialled.hit else "miss"
     logs.note(cache=cache)
     answer = DialledAnswer(
-        **_described(dialled.subnet_id, dialled.stored).__dict__,
+        **_described(dialled.subnet_id, dialled.stored),
         **dialled.spent.__dict__,
         cache=cache,
         timings_ms=dialled.timings_ms,
@@ -51,7 +51,7 @@ async def dial(request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = No
 )
 async def get(subnet_id: str, runtime: RuntimeDep) -> Response:
     """What is known about it, without its weights."""
-    answer = _described(subnet_id, await runtime.subnets.get(subnet_id))
+    answer = SubnetAnswer(**_described(subnet_id, await runtime.subnets.get(subnet_id)))
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -60,21 +60,20 @@ async def get(subnet_id: str, runtime: RuntimeDep) -> Response:
     response_class=Response,
     dependencies=[needs("predict")],
     summary="Its ONNX file",
+    openapi_extra=timeout_header(),
     responses={
         200: {"content": {"application/octet-stream": {}}},
         304: {"description": "Not modified (If-None-Match)"},
         **problems(404, 429, 503, 504),
     },
 )
-async def onnx(
-    subnet_id: str, request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None
-) -> Response:
+async def onnx(subnet_id: str, request: Request, runtime: RuntimeDep) -> Response:
     """Static ONNX: input `image` float32 [N, 3, H, W], RGB in [0, 1]; outputs named after tasks."""
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     stored = await runtime.subnets.get(subnet_id)
     logs.note(model=stored.metadata.model, subnet_id=subnet_id)
     if _matches(request.headers.get("if-none-match"), _etag(stored)):
         return Response(status_code=304, headers={"etag": _etag(stored)})
-    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
     async with patience(request.receive, seconds):
         stored, content = await runtime.subnets.onnx(subnet_id)
     name = f"{stored.metadata.model}-{stored.metadata.version}-{subnet_id}.onnx"
@@ -88,28 +87,29 @@ async def onnx(
     )
 
 
-def _described(subnet_id: str, stored: StoredSubnet) -> SubnetAnswer:
+def _described(subnet_id: str, stored: StoredSubnet) -> dict[str, Any]:
+    """The fields of a SubnetAnswer."""
     known = stored.metadata
     logs.note(model=known.model, subnet_id=subnet_id)
     self_link = f"/subnet/{subnet_id}"
-    return SubnetAnswer(
-        subnet_id=subnet_id,
-        model=known.model,
-        version=known.version,
-        tasks=known.tasks,
-        gmacs=known.gmacs,
-        parameters=known.parameters,
-        size_bytes=known.size_bytes,
-        widths=known.widths,
-        channels=known.channels,
-        predicted=known.predicted,
-        sha256=stored.sha256,
-        links={
+    return {
+        "subnet_id": subnet_id,
+        "model": known.model,
+        "version": known.version,
+        "tasks": known.tasks,
+        "gmacs": known.gmacs,
+        "parameters": known.parameters,
+        "size_bytes": known.size_bytes,
+        "widths": known.widths,
+        "channels": known.channels,
+        "predicted": known.predicted,
+        "sha256": stored.sha256,
+        "links": {
             "self": self_link,
             "onnx": f"{self_link}/onnx",
             "predict": f"/predict?subnet_id={subnet_id}",
         },
-    )
+    }
 
 
 def _etag(stored: StoredSubnet) -> str:

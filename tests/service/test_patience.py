@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message
 
 from service.errors import ClientLeftError, DeadlineError
-from service.patience import patience, seconds_of
+from service.patience import HEADER, patience, seconds_of
 
 pytestmark = pytest.mark.anyio
 
@@ -80,10 +80,10 @@ async def test_being_cancelled_from_outside_is_no_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeout_ms", "longest_s", "expected"),
-    [(None, 60.0, 60.0), (1_500, 60.0, 1.5), (90_000, 60.0, 60.0)],
+    ("headers", "longest_s", "expected"),
+    [({}, 60.0, 60.0), ({HEADER: "1500"}, 60.0, 1.5), ({HEADER: "90000"}, 60.0, 60.0)],
 )
 def test_the_client_may_ask_for_less(
-    timeout_ms: int | None, longest_s: float, expected: float
+    headers: dict[str, str], longest_s: float, expected: float
 ) -> None:
-    assert seconds_of(timeout_ms, longest_s) == expected
+    assert seconds_of(headers, longest_s) == expected

@@ -1,0 +1,1 @@
+"""Other servers around the same network: each is run by a Python of its own, without slimdial."""

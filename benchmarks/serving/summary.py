@@ -1,0 +1,181 @@
+"""Rounds summed up: ratios within a round, then their median over the rounds."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.serving.rounds import BARE, ENCODED, Kind, Turn
+from benchmarks.serving.servers import FASTAPI, SLIMDIAL
+
+_DRIFT = 0.1
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A median over rounds, and the range."""
+
+    median: float
+    least: float
+    most: float
+
+    @staticmethod
+    def of(values: Sequence[float]) -> "Ratio":
+        """Of at least one value."""
+        return Ratio(statistics.median(values), min(values), max(values))
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A server in one configuration. Ratios of slimdial to it: above 1 slimdial is ahead."""
+
+    server: str
+    configuration: str
+    predict_per_s: float
+    predict: Ratio
+    """Predictions a second: slimdial's over this server's."""
+    p99_ms: float
+    p99: Ratio
+    """This server's over slimdial's."""
+    steady_p99_ms: float | None
+    steady_p99: Ratio | None
+    """The same at a fixed rate."""
+    noop_per_s: float | None
+    noop: Ratio | None
+    pss_mb: float
+    memory: float
+    """This server's over slimdial's."""
+    server_ms: float
+    """Processor time of an answer."""
+    client_share: float
+    failed: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target, and what was measured."""
+
+    what: str
+    target: str
+    measured: str
+    reached: bool
+
+
+class Rounds:
+    """Turns of one model, without the rounds in which the control drifted."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        """The turns, all of one model."""
+        drifted = {t.round for t in turns if t.kind == "control" and abs(_drift(turns, t)) > _DRIFT}
+        self.dropped = len(drifted)
+        kept = [t for t in turns if t.round not in drifted]
+        # On a machine that never is quiet, all rounds are better than none.
+        self._turns = kept or list(turns)
+
+    def names(self) -> list[tuple[str, str]]:
+        """Servers and configurations in order."""
+        return list(dict.fromkeys((t.server, t.configuration) for t in self._turns))
+
+    def of(self, server: str, configuration: str, kind: Kind) -> dict[int, Turn]:
+        """A server's turns by round."""
+        return {
+            t.round: t
+            for t in self._turns
+            if (t.server, t.configuration, t.kind) == (server, configuration, kind)
+        }
+
+    def best(self, server: str) -> str:
+        """The configuration with the most predictions a second."""
+        found = [c for s, c in self.names() if s == server]
+        return max(found, key=lambda c: _median(self.of(server, c, "predict"), _per_s))
+
+
+def _drift(turns: Sequence[Turn], control: Turn) -> float:
+    first = next(
+        t.load.per_s
+        for t in turns
+        if (t.round, t.server, t.kind) == (control.round, control.server, "predict")
+        and t.configuration == control.configuration
+    )
+    return control.load.per_s / first - 1
+
+
+def _per_s(turn: Turn) -> float:
+    return turn.load.per_s
+
+
+def _p99(turn: Turn) -> float:
+    return turn.load.p99_ms
+
+
+def _median(turns: dict[int, Turn], of: Callable[[Turn], float]) -> float:
+    return statistics.median(of(t) for t in turns.values())
+
+
+def _ratio(above: dict[int, Turn], below: dict[int, Turn], of: Callable[[Turn], float]) -> Ratio:
+    both = above.keys() & below.keys()
+    return Ratio.of([of(above[r]) / of(below[r]) for r in sorted(both)])
+
+
+def summary(turns: Sequence[Turn]) -> list[Row]:
+    """A row for each server and configuration."""
+    rounds = Rounds(turns)
+    return [row(rounds, server, configuration) for server, configuration in rounds.names()]
+
+
+def row(rounds: Rounds, server: str, configuration: str) -> Row:
+    """One of them, beside the best configuration of this service."""
+    ours = (SLIMDIAL.name, rounds.best(SLIMDIAL.name))
+    predict, own = (rounds.of(*who, "predict") for who in ((server, configuration), ours))
+    steady, own_steady = (rounds.of(*who, "steady") for who in ((server, configuration), ours))
+    noop, own_noop = (rounds.of(*who, "noop") for who in ((server, configuration), ours))
+    return Row(
+        server=server,
+        configuration=configuration,
+        predict_per_s=_median(predict, _per_s),
+        predict=_ratio(own, predict, _per_s),
+        p99_ms=_median(predict, _p99),
+        p99=_ratio(predict, own, _p99),
+        steady_p99_ms=_median(steady, _p99) if steady else None,
+        steady_p99=_ratio(steady, own_steady, _p99) if steady else None,
+        noop_per_s=_median(noop, _per_s) if noop else None,
+        noop=_ratio(own_noop, noop, _per_s) if noop else None,
+        pss_mb=_median(predict, lambda t: t.pss_mb),
+        memory=_median(predict, lambda t: t.pss_mb) / _median(own, lambda t: t.pss_mb),
+        server_ms=_median(predict, lambda t: t.load.server_ms),
+        client_share=_median(predict, lambda t: t.load.client_share),
+        failed=sum(t.load.failed for t in (*predict.values(), *steady.values(), *noop.values())),
+    )
+
+
+def verdicts(turns: Sequence[Turn]) -> list[Verdict]:
+    """The targets, against each server's best configuration."""
+    rounds = Rounds(turns)
+    rows = {s: row(rounds, s, rounds.best(s)) for s in dict.fromkeys(n for n, _ in rounds.names())}
+    peers = [r for s, r in rows.items() if s not in (SLIMDIAL.name, BARE, ENCODED)]
+    found = []
+    for name, target in ((BARE, "at least 0.92"), (ENCODED, "")):
+        reached = rows[name].predict.median >= 0.92
+        found.append(Verdict(f"/predict over {name}", target, str(rows[name].predict), reached))
+    for r in peers:
+        found.append(_ahead(f"/predict over {r.server}", r.predict))
+        found.append(_ahead(f"p99 of {r.server} over ours", r.p99))
+        if r.steady_p99 is not None:
+            found.append(_ahead(f"p99 of {r.server} over ours, fixed rate", r.steady_p99))
+    for r in peers:
+        if r.noop is not None:
+            plain = r.server == FASTAPI.name
+            least = 0.9 if plain else 1.0
+            target = "at least 0.9" if plain else "above 1"
+            reached = r.noop.median > least
+            found.append(Verdict(f"no-op over {r.server}", target, str(r.noop), reached))
+        if r.server != FASTAPI.name:
+            what = f"memory of {r.server} over ours"
+            found.append(Verdict(what, "above 1", f"{r.memory:.2f}", r.memory > 1))
+    return found
+
+
+def _ahead(what: str, ratio: Ratio) -> Verdict:
+    return Verdict(what, "above 1", str(ratio), ratio.median > 1)
