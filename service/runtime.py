@@ -77,6 +77,7 @@ class Runtime:
         """Brings those metrics up to date that are states, not events."""
         entries, metrics = self.cache.entries, self.metrics
         metrics.redis_up.set(entries.up)
+        metrics.redis_writable.set(entries.up and entries.refused is None)
         metrics.memory_entries.set(len(entries.memory))
         metrics.memory_bytes.set(entries.memory.bytes)
         metrics.waiting.set(self.predictions.waiting)
