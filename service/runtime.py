@@ -54,6 +54,8 @@ class Runtime:
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
     refusing: bool = False
     """Set at the end of draining: what is under way is finished, and nothing new is begun."""
+    trouble: str = ""
+    """Why there is no embedded server: said once, and not every second."""
 
     async def probe(self) -> bool:
         """Whether Redis is there; an embedded server that died is started again first."""
@@ -62,7 +64,11 @@ class Runtime:
             try:
                 await asyncio.to_thread(self.embedded.ensure)
             except (EmbeddedServerError, OSError) as error:
-                log.warning("no embedded server: %s", error)
+                if str(error) != self.trouble:
+                    log.warning("no embedded server: %s", error)
+                self.trouble = str(error)
+            else:
+                self.trouble = ""
         return await entries.probe()
 
     async def watch(self) -> None:

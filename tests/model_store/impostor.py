@@ -10,7 +10,7 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 @contextlib.asynccontextmanager
-async def impostor(folder: Path, answer: Answer) -> AsyncIterator[str]:
+async def impostor(path: Path, answer: Answer) -> AsyncIterator[str]:
     """Listens on a Unix socket; yields its URL."""
     talks: set[asyncio.Task[None]] = set()
 
@@ -26,7 +26,6 @@ async def impostor(folder: Path, answer: Answer) -> AsyncIterator[str]:
         talks.add(task)
         task.add_done_callback(talks.discard)
 
-    path = folder / "redis.sock"
     server = await asyncio.start_unix_server(connected, path)
     async with server:
         yield f"unix://{path}"

@@ -133,7 +133,8 @@ async def test_a_redis_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
         await asyncio.sleep(60)
         return b""
 
-    async with impostor(tmp_path, silence) as url, entries_of(url, timeout_s=0.05) as entries:
+    socket = tmp_path / "socket"
+    async with impostor(socket, silence) as url, entries_of(url, timeout_s=0.05) as entries:
         entries.memory.put("key", b"value", saved=True)
         entries.up = True
         assert await asyncio.gather(*(entries.get("key") for _ in range(5))) == 5 * [b"value"]
@@ -159,7 +160,8 @@ def collected() -> Iterator[None]:
 @pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE)
 async def test_nonsense_is_no_answer(tmp_path: Path, answer: Answer) -> None:
-    async with impostor(tmp_path, answer) as url, entries_of(url, timeout_s=0.05) as entries:
+    socket = tmp_path / "socket"
+    async with impostor(socket, answer) as url, entries_of(url, timeout_s=0.05) as entries:
         assert not await entries.probe()
         assert entries.reason != "not connected yet"
         entries.memory.put("key", b"value", saved=True)

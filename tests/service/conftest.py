@@ -2,7 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from model_store.cache_server import EmbeddedServer
 from service.settings import Settings
 from tests.service.process import serving
 from tests.service.running import Running, running
@@ -39,6 +41,20 @@ def shipped_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def settings(models_root: Path, tmp_path: Path) -> Settings:
     return Settings(models_root=models_root, data_dir=tmp_path / "data", threads=2)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A Redis of its own, as in production."""
+    server = EmbeddedServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def external(settings: Settings, redis: EmbeddedServer) -> Settings:
+    return settings.model_copy(update={"redis_url": SecretStr(redis.url)})
 
 
 @pytest.fixture
