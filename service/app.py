@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from service import errors, openapi
 from service.catalog import Catalog
-from service.leaving import Leaving, on_sigterm
+from service.leaving import Leaving, on_signals
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Measured
 from service.routes import models, oip, oip_repository, operations, predict, subnets
@@ -39,7 +39,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with run(settings, counted, catalog) as runtime:
             app.state.runtime = runtime
-            with on_sigterm(runtime, settings.drain_s):
+            with on_signals(runtime, settings.drain_s):
                 yield
             app.state.runtime = None
 

@@ -54,6 +54,8 @@ class Runtime:
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
     refusing: bool = False
     """Set at the end of draining: what is under way is finished, and nothing new is begun."""
+    retiring: bool = False
+    """Set where another worker takes over: connections are closed, and no request is refused."""
     trouble: str = ""
     """Why there is no embedded server: said once, and not every second."""
 
