@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from model_store.published import ModelError
@@ -162,7 +163,7 @@ def answer(error: Exception) -> Response:
     match error:
         case ServiceError():
             return problem(error.status, error.detail, error.extra, error.headers)
-        case ClientLeftError():
+        case ClientLeftError() | ClientDisconnect():  # waiting for its answer, or sending
             return Response(status_code=499)  # for the metrics, as nginx counts these
         case InfeasibleBudget():
             return problem(
@@ -195,6 +196,7 @@ def install(app: FastAPI) -> None:
     for kind in (
         ServiceError,
         ClientLeftError,
+        ClientDisconnect,
         InfeasibleBudget,
         ModelError,
         RequestValidationError,

@@ -38,15 +38,16 @@ async def healthz(runtime: RuntimeDep) -> dict[str, Any]:
     """Models, execution provider, Redis and what is held in memory.
 
     `degraded` means that requests are answered, but new entries of the cache are in this process's
-    memory, because Redis is away or does not take them, or a model could not be opened.
+    memory, because Redis is away or does not take them, or a model is not served as it should be.
     """
     entries, catalog = runtime.cache.entries, runtime.catalog
     reason = entries.refused if entries.up else entries.reason
-    degraded = reason is not None or bool(catalog.refused)
+    refused = catalog.troubles()
+    degraded = reason is not None or bool(refused)
     return {
         "status": "draining" if runtime.draining else "degraded" if degraded else "ok",
         "models": {n: m.manifest.version for n, m in catalog.models.items()},
-        "refused_models": dict(catalog.refused),
+        "refused_models": refused,
         "provider": {"name": runtime.device.provider, "reason": runtime.device.reason},
         "redis": {
             "up": entries.up,

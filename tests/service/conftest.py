@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from model_store.cache_server import EmbeddedServer
 from service.settings import Settings
-from tests.service.process import serving
+from tests.service.process import Process, serving
 from tests.service.running import Running, running
 from tests.tiny import publish_tiny
 
@@ -36,6 +36,15 @@ def shipped_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The same with the models that ship."""
     with serving([], tmp_path_factory.mktemp("data")) as process:
         yield process.url
+
+
+@pytest.fixture(scope="session")
+def battered(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The same for tests that mean it ill: whatever they do, it goes on and logs no traceback."""
+    data = tmp_path_factory.mktemp("data")
+    with serving(["--models-root", str(models_root), "--log-level", "warning"], data) as process:
+        yield process
+    assert "Traceback" not in process.text
 
 
 @pytest.fixture
