@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from model_store.cache_periodic import every
-from model_store.cache_redis import Entries, RedisDownError
+from model_store.cache_redis import Entries, RedisDownError, is_number
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class BuildLock:
 
         Yields:
             The fencing token, or None where nothing is held: the work has been done meanwhile,
-            or Redis is away and every replica is on its own.
+            or there is no lock to be had from Redis and every replica is on its own.
         """
         token = await self._acquire(lock, counter, entry, done)
         if token is None:
@@ -126,6 +126,8 @@ class BuildLock:
     async def _acquire(
         self, lock: str, counter: str, entry: str, done: Callable[[], Awaitable[bool]]
     ) -> int | None:
+        # Longer than any holder keeps it: a lock that is still there then is nobody's.
+        deadline = time.monotonic() + self._longest_s + self._lease_s
         while self._entries.up:
             try:
                 token = await self._script(
@@ -139,10 +141,13 @@ class BuildLock:
             await asyncio.sleep(_POLL_S)
             if await done():
                 return None
+            if time.monotonic() > deadline:
+                log.warning("the build lock %s does not expire; going on without it", lock)
+                return None
         return None
 
     async def _script(self, script: str, keys: list[str], arguments: list[bytes | int]) -> int:
         if not self._entries.up:
             raise RedisDownError(self._entries.reason)
-        redis = self._entries.redis
-        return int(await self._entries.call(redis.eval(script, len(keys), *keys, *arguments)))
+        command = self._entries.redis.eval(script, len(keys), *keys, *arguments)
+        return await self._entries.call(command, is_number)

@@ -1,21 +1,21 @@
-"""Cache entries in Redis, and in memory while Redis cannot be reached.
+"""Cache entries in Redis, and in memory while Redis cannot be reached or does not take them.
 
 A Redis that is away costs one failed call: after it every call goes to memory at once, until
 :meth:`Entries.probe` (called from time to time) finds Redis again and hands over what was kept.
+Whatever listens there is not trusted to be Redis: an answer that is none counts as away.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeGuard, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import ResponseError
 
 from model_store.cache_memory import MemoryEntries
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 SMALL_BYTES = 1 << 16
 """Entries up to this size are kept in memory as well, so that a lost Redis loses no identity."""
-
 
 T = TypeVar("T")
 
@@ -41,7 +40,8 @@ def connect(url: str, timeout_s: float = 2.0) -> Redis:
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
-        timeout_s: seconds to wait for a connection and for each read.
+        timeout_s: seconds to wait for a connection and for each read; what took so long is not
+            tried again.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -49,63 +49,76 @@ def connect(url: str, timeout_s: float = 2.0) -> Redis:
         timeout=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
     )
     return Redis.from_pool(pool)
 
 
 class Entries:
-    """Byte strings by key with a time to live: in Redis, or in memory while Redis is away."""
+    """Byte strings by key with a time to live: in Redis, or in memory while Redis is away.
+
+    What memory alone holds is newer than what Redis holds under the same key, and is read first.
+    """
 
     def __init__(self, redis: Redis, memory: MemoryEntries, ttl_s: float) -> None:
         """Starts as *away*: the first :meth:`probe` finds Redis.
 
         Args:
             redis: the client; closing it is the caller's business.
-            memory: where entries go while Redis is away.
+            memory: where entries go while Redis is away or refuses them.
             ttl_s: seconds that an entry written from memory lives on in Redis.
         """
         self.redis = redis
         self.memory = memory
         self.up = False
         self.reason = "not connected yet"
-        self._ttl_ms = int(ttl_s * 1000)
+        """Why it is not up."""
+        self.refused: str | None = None
+        """Why Redis does not take entries, though it is there."""
+        self._ttl_s = ttl_s
 
     async def get(self, key: str) -> bytes | None:
         """The value under a key. A key of another type reads as b"", which no digest matches."""
-        if self.up:
-            value: bytes | str | None
-            try:
-                value = await self.call(self.redis.get(key))
-            except RedisRefusedError:
+        kept = self.memory.get(key, saved_too=not self.up)
+        if kept is not None or not self.up:
+            return kept
+        try:
+            return await self.call(self.redis.get(key), _is_value)
+        except RedisRefusedError as error:
+            if "WRONGTYPE" in str(error):
                 return b""
-            except RedisDownError:
-                value = None
-            if value is not None:
-                return cast("bytes", value)
-        return self.memory.get(key, saved_too=not self.up)
+        except RedisDownError:
+            pass
+        return self.memory.get(key, saved_too=True)
 
     async def size(self, key: str) -> int:
         """Bytes of the value under a key, 0 without one."""
-        if self.up:
-            try:
-                size = cast("int", await self.call(self.redis.strlen(key)))
-            except RedisDownError:
-                size = 0
-            if size or self.up:
-                return size or len(self.memory.get(key, saved_too=False) or b"")
-        return len(self.memory.get(key, saved_too=True) or b"")
+        kept = self.memory.get(key, saved_too=not self.up)
+        if kept is not None or not self.up:
+            return len(kept or b"")
+        try:
+            return await self.call(self.redis.strlen(key), is_number)
+        except RedisDownError:
+            return len(self.memory.get(key, saved_too=not self.up) or b"")
 
-    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """Writes a value; never fails."""
+    async def put(self, key: str, value: bytes, ttl_s: float) -> bool:
+        """Writes a value; never fails. Tells whether Redis has it."""
         saved = False
         if self.up:
             try:
-                await self.call(self.redis.set(key, value, px=int(ttl_s * 1000)))
+                await self.call(self.redis.set(key, value, px=int(ttl_s * 1000)), _is_yes)
                 saved = True
-            except RedisDownError as error:
-                log.warning("Redis did not take %s: %s; kept in memory", key, error)
+            except RedisRefusedError as error:
+                if self.refused is None:
+                    log.warning("Redis refuses entries, keeping them in memory: %s", error)
+                self.refused = str(error)
+            except RedisDownError:
+                pass  # said by the call
+        if saved and self.refused is not None:
+            log.info("Redis takes entries again")
+            self.refused = None
         self.remember(key, value, saved)
+        return saved
 
     def remember(self, key: str, value: bytes, saved: bool) -> None:
         """Keeps a value in memory where it is small or is nowhere else."""
@@ -119,44 +132,76 @@ class Entries:
         self.memory.drop(key)
         if self.up:
             try:
-                await self.call(self.redis.delete(key))
+                await self.call(self.redis.delete(key), is_number)
             except RedisDownError as error:
                 log.warning("Redis did not drop %s: %s", key, error)
 
     async def probe(self) -> bool:
-        """Asks Redis whether it is there; on its return hands over what memory kept for it."""
-        was_up = self.up
+        """Asks Redis whether it is there, and hands over what memory alone holds."""
         try:
-            await self.call(self.redis.ping())
+            await self.call(self.redis.ping(), _is_yes)
+        except RedisRefusedError as error:
+            self._lost(str(error))
         except RedisDownError:
-            return False
-        if not was_up:
-            self.up = True
-            kept = self.memory.unsaved()
-            for key, value in kept:
-                await self.put(key, value, self._ttl_ms / 1000)
-            log.info("Redis is reachable; %d entries handed over from memory", len(kept))
+            pass
+        else:
+            if not self.up:
+                log.info("Redis is reachable")
+                self.up = True
+            await self._hand_over()
         return self.up
 
-    async def call(self, command: Awaitable[T]) -> T:
+    async def _hand_over(self) -> None:
+        # The smallest first: where Redis is full, an attempt that it refuses costs little.
+        for key, value in sorted(self.memory.unsaved(), key=lambda entry: len(entry[1])):
+            if not await self.put(key, value, self._ttl_s):
+                return
+
+    async def call(
+        self, command: Awaitable[object], expected: Callable[[object], TypeGuard[T]]
+    ) -> T:
         """Awaits a Redis command and notes whether Redis is there.
+
+        Args:
+            command: of redis-py.
+            expected: whether an answer is one to this command.
 
         Raises:
             RedisDownError: Redis is away; RedisRefusedError where it answered with an error.
         """
         try:
-            return await command
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            self.reason = self._brief(error)
-            if self.up:
-                log.warning("Redis is unreachable, going on from memory: %s", self.reason)
-            self.up = False
-            raise RedisDownError(self.reason) from error
-        except RedisError as error:
+            answer = await command
+        except ResponseError as error:
             raise RedisRefusedError(f"{type(error).__name__}: {error}") from error
+        except Exception as error:
+            # Bytes that are no answer make redis-py raise whatever its parser stumbles over.
+            raise self._lost(self._brief(error)) from error
+        if not expected(answer):
+            raise self._lost(f"what listens there is not Redis: it answers {type(answer).__name__}")
+        return answer
+
+    def _lost(self, reason: str) -> RedisDownError:
+        self.reason = reason
+        if self.up:
+            log.warning("Redis is unreachable, going on from memory: %s", reason)
+        self.up = False
+        return RedisDownError(reason)
 
     def _brief(self, error: Exception) -> str:
         """An error in words: with host and port, never the password, nor a socket's folder."""
         text = f"{type(error).__name__}: {error}"
         socket = self.redis.connection_pool.connection_kwargs.get("path")
         return text if socket is None else text.replace(socket, Path(socket).name)
+
+
+def is_number(answer: object) -> TypeGuard[int]:
+    """Whether this is an integer reply."""
+    return isinstance(answer, int)
+
+
+def _is_value(answer: object) -> TypeGuard[bytes | None]:
+    return answer is None or isinstance(answer, bytes)
+
+
+def _is_yes(answer: object) -> TypeGuard[bool]:
+    return answer is True

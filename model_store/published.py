@@ -26,8 +26,8 @@ from model_store.subnet.soundness import check_sliceable
 from model_store.subnet.space import SearchSpace
 from model_store.subnet.weights import DATA_FILE, read_graph
 from model_store.verified import (
+    MappedFile,
     ModelError,
-    map_bytes,
     naming,
     read_images,
     read_json,
@@ -64,6 +64,8 @@ class PublishedModel:
     predictor: AccuracyPredictor
     graph: Graph
     """The SuperNet at full width; its weights are read-only and memory-mapped."""
+    weights: MappedFile
+    """What they are mapped from."""
     calibration_NHWC: NDArray[np.uint8]
     """Calibration images at the input size, RGB in [0, 255]."""
     report: dict[str, Any]
@@ -90,10 +92,10 @@ def open_model(path: Path) -> PublishedModel:
     for name, expected in manifest.files.items():
         verify(path / name, expected)
     space = manifest.search_space()
-    data = map_bytes(path / DATA_FILE)
+    weights = MappedFile.of(path / DATA_FILE)
     model = read_onnx(path / GRAPH)
     with naming(path / GRAPH):
-        graph = read_graph(model, data, space.tasks)
+        graph = read_graph(model, weights.bytes, space.tasks)
         check_sliceable(graph, space, manifest.slices)
     tensors = read_tensors(path / PREDICTOR)
     with naming(path / PREDICTOR):
@@ -107,6 +109,7 @@ def open_model(path: Path) -> PublishedModel:
         cost=manifest.cost_model(),
         predictor=predictor,
         graph=graph,
+        weights=weights,
         calibration_NHWC=read_images(path / CALIBRATION, images),
         report=read_json(path / REPORT),
     )
@@ -214,8 +217,12 @@ class ModelStore:
         self.open(name, version)
         pointer = self.root / name / "current"
         temporary = pointer.with_name(f".current.{os.getpid()}")
-        _write(temporary, f"{version}\n".encode())
-        temporary.replace(pointer)
+        try:
+            _write(temporary, f"{version}\n".encode())
+            temporary.replace(pointer)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         _sync(pointer.parent)
 
 

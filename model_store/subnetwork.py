@@ -197,8 +197,12 @@ def build(
         choice: what to cut.
         threads: threads that the calibration may use.
         providers: where the calibration runs.
+
+    Raises:
+        ModelError: the model's file was written to, before or meanwhile.
     """
     start = time.perf_counter()
+    model.weights.check()
     sliced = cut(model.graph, model.space, model.manifest.slices, choice.architecture, choice.tasks)
     cut_at = time.perf_counter()
     statistics = calibrate(sliced, model.calibration_NHWC, threads, providers=providers)
@@ -208,6 +212,7 @@ def build(
         statistics,
         stamp(model, choice.subnet_id, choice.architecture, choice.tasks, choice.macs),
     )
+    model.weights.check()
     end = time.perf_counter()
     metadata = SubnetMetadata(
         model=model.manifest.name,

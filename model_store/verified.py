@@ -7,10 +7,12 @@ unpickles, and answers anything odd with a :class:`ModelError` that names the fi
 import hashlib
 import io
 import json
+import os
 import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +117,41 @@ def read_onnx(file: Path) -> onnx.ModelProto:
         return model
 
 
-def map_bytes(file: Path) -> NDArray[np.uint8]:
-    """The bytes of a file, memory-mapped and read-only."""
-    with naming(file):
-        return np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+@dataclass(frozen=True, eq=False)
+class MappedFile:
+    """A file mapped into memory, read-only, and what it was like then."""
+
+    file: Path
+    bytes: NDArray[np.uint8]
+    _then: os.stat_result
+
+    @classmethod
+    def of(cls, file: Path) -> "MappedFile":
+        """Maps a file."""
+        with naming(file):
+            then = file.stat()
+            return cls(file, np.asarray(np.memmap(file, dtype=np.uint8, mode="r")), then)
+
+    def check(self) -> None:
+        """Asks whether what is mapped is still what was verified.
+
+        A file that was deleted or replaced lives on in this process. One that was written to is
+        another one, and reading what was cut off from it would end the process.
+
+        Raises:
+            ModelError: it was written to.
+        """
+        try:
+            now = self.file.stat()
+        except OSError:
+            return
+        same = (now.st_dev, now.st_ino) == (self._then.st_dev, self._then.st_ino)
+        if same and (now.st_size, now.st_mtime_ns) != (self._then.st_size, self._then.st_mtime_ns):
+            raise ModelError(
+                self.file,
+                "was written to while it is served, and versions are immutable: publish a new one "
+                "beside it, and restart",
+            )
 
 
 def read_images(file: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:

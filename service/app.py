@@ -12,7 +12,7 @@ from model_store.cache_periodic import every
 from service import errors, openapi
 from service.catalog import Catalog
 from service.connections import Doors
-from service.leaving import Leaving, on_sigterm
+from service.leaving import Leaving, on_signals
 from service.metrics import Metrics
 from service.middleware import Identified, Measured
 from service.routes import docs, models, oip, oip_repository, operations, predict, subnets
@@ -50,7 +50,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with run(settings, counted, catalog) as runtime, _following(keyring):
             app.state.runtime = runtime
-            with on_sigterm(runtime, settings.drain_s):
+            with on_signals(runtime, settings.drain_s):
                 yield
             app.state.runtime = None
 

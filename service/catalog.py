@@ -31,6 +31,16 @@ class Catalog:
             raise NotFoundError(f"unknown model {name!r}; known are {sorted(self.models)}")
         return found
 
+    def troubles(self) -> dict[str, str]:
+        """Models that are not served, or no longer as they should be, and why."""
+        found = dict(self.refused)
+        for name, model in self.models.items():
+            try:
+                model.weights.check()
+            except ModelError as error:
+                found[name] = str(error)
+        return found
+
     def by_digest(self, digest: str) -> PublishedModel | None:
         """The model version with this digest, if it is served."""
         return next((m for m in self.models.values() if m.digest == digest), None)

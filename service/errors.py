@@ -210,7 +210,7 @@ def answer(error: Exception) -> Response:
     match error:
         case ServiceError():
             return problem(error.status, error.detail, error.extra, error.headers)
-        case ClientLeftError() | ClientDisconnect():
+        case ClientLeftError() | ClientDisconnect():  # waiting for its answer, or sending
             return Response(status_code=499)  # for the metrics, as nginx counts these
         case InfeasibleBudget():
             return problem(

@@ -5,6 +5,9 @@
 2. For a moment new requests are refused with 503: a client that does not watch ``/readyz`` turns
    elsewhere, instead of being caught by a listener that closes on it.
 3. The server stops listening, finishes what is under way, and ends.
+
+A worker whose successor listens on the same socket retires instead: it takes no more connections,
+answers on those that it has, and ends after ``drain_s`` seconds. The service stays ready.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import UnavailableError, answer
@@ -21,44 +25,63 @@ from service.runtime import Runtime
 
 REFUSING_S = 0.5
 
+RETIRE = signal.SIGUSR1
+"""Tells a worker that its successor is there."""
+
 # Those who run the service want to know until the end.
 ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live"})
 """Paths that are answered whatever the state of the service."""
 
 
 @contextlib.contextmanager
-def on_sigterm(runtime: Runtime, drain_s: float) -> Iterator[None]:
-    """Puts the steps above before whatever the server does on SIGTERM.
+def on_signals(runtime: Runtime, drain_s: float) -> Iterator[None]:
+    """Puts the steps above before what uvicorn does on SIGTERM.
 
-    A second SIGTERM goes to the server at once. Does nothing outside a server's main thread.
+    A second SIGTERM goes to uvicorn at once. Does nothing outside its main thread.
 
     Args:
         runtime: told when to drain and when to refuse.
         drain_s: seconds of the first step.
     """
     inner = signal.getsignal(signal.SIGTERM)
-    if not callable(inner) or threading.current_thread() is not threading.main_thread():
+    server = getattr(inner, "__self__", None)  # uvicorn's handler is a method of its server
+    if (
+        not isinstance(server, uvicorn.Server)
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
-    server = inner
     loop = asyncio.get_running_loop()
 
     def leave(sig: int, frame: FrameType | None) -> None:
         if runtime.draining:
-            server(sig, frame)
+            server.handle_exit(sig, frame)
         else:
             runtime.draining = True
             loop.call_soon_threadsafe(loop.call_later, drain_s, refuse)
 
     def refuse() -> None:
         runtime.refusing = True
-        loop.call_later(REFUSING_S, server, signal.SIGTERM, None)
+        loop.call_later(REFUSING_S, end)
 
-    signal.signal(signal.SIGTERM, leave)
+    def retire(_: int, __: FrameType | None) -> None:
+        runtime.retiring = True
+        loop.call_soon_threadsafe(stop_listening)
+
+    def stop_listening() -> None:
+        for listener in server.servers:
+            listener.close()
+        loop.call_later(drain_s, end)
+
+    def end() -> None:
+        server.handle_exit(signal.SIGTERM, None)
+
+    before = {s: signal.signal(s, h) for s, h in ((signal.SIGTERM, leave), (RETIRE, retire))}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, inner)
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
 
 
 class Leaving:
@@ -77,7 +100,8 @@ class Leaving:
 
         async def closing(message: Message) -> None:
             # Asked now and not before: the request may have come before the signal did.
-            if message["type"] == "http.response.start" and runtime.draining:
+            leaving = runtime.draining or runtime.retiring
+            if message["type"] == "http.response.start" and leaving:
                 headers = [*message.get("headers", ()), (b"connection", b"close")]
                 message = {**message, "headers": headers}
             await send(message)

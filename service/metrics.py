@@ -172,9 +172,15 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemin",
         )
+        self.redis_writable = Gauge(
+            "slimdial_redis_writable",
+            "1 while Redis takes entries: 0 where it is full, read-only or away.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
         self.memory_entries = Gauge(
             "slimdial_memory_cache_entries",
-            "Cache entries in memory, read while Redis is away.",
+            "Cache entries in memory, read while Redis is away or refuses them.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )

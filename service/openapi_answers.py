@@ -112,7 +112,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "models": {"rooms": "1"},
         "refused_models": {},
         "provider": {"name": "CPUExecutionProvider", "reason": "the CPU was asked for"},
-        "redis": {"up": True, "embedded": True},
+        "redis": {"up": True, "embedded": True, "writable": True},
         "cache": {"where": "redis", "memory_entries": 0, "memory_bytes": 0},
         "sessions": {"count": 2, "bytes": 34014185},
     },

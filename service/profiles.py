@@ -79,10 +79,14 @@ class Profiles:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             temporary = Path(file.name)
-            file.write(profile.model_dump_json(indent=1).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            try:
+                file.write(profile.model_dump_json(indent=1).encode())
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink()
+                raise
         return path
 
     def _load(self, path: Path, model: PublishedModel) -> LatencyProfile | None:

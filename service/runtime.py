@@ -54,6 +54,10 @@ class Runtime:
     """Set on SIGTERM: /readyz says 503 while requests are still answered."""
     refusing: bool = False
     """Set at the end of draining: what is under way is finished, and nothing new is begun."""
+    retiring: bool = False
+    """Set where another worker takes over: connections are closed, and no request is refused."""
+    trouble: str = ""
+    """Why there is no embedded server: said once, and not every second."""
 
     async def probe(self) -> bool:
         """Whether Redis is there; an embedded server that died is started again first."""
@@ -62,7 +66,11 @@ class Runtime:
             try:
                 await asyncio.to_thread(self.embedded.ensure)
             except (EmbeddedServerError, OSError) as error:
-                log.warning("no embedded server: %s", error)
+                if str(error) != self.trouble:
+                    log.warning("no embedded server: %s", error)
+                self.trouble = str(error)
+            else:
+                self.trouble = ""
         return await entries.probe()
 
     async def watch(self) -> None:
@@ -77,6 +85,7 @@ class Runtime:
         """Brings those metrics up to date that are states, not events."""
         entries, metrics = self.cache.entries, self.metrics
         metrics.redis_up.set(entries.up)
+        metrics.redis_writable.set(entries.up and entries.refused is None)
         metrics.memory_entries.set(len(entries.memory))
         metrics.memory_bytes.set(entries.memory.bytes)
         metrics.waiting.set(self.predictions.waiting)

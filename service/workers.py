@@ -1,10 +1,13 @@
 """Several processes that share a port: ``slimdial serve --workers N``.
 
 uvicorn's supervisor starts them, starts those again that died, and passes SIGTERM on; each worker
-drains on its own. They share the embedded Redis (the first one starts it) and a folder of metrics.
+drains on its own. On SIGHUP all are replaced, one after another. They share the embedded Redis (the
+first one starts it) and a folder of metrics.
 """
 
+import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -15,11 +18,15 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from service import logs
 from service.app import create_app
+from service.leaving import RETIRE
 from service.server import options, url_of
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -105,4 +112,30 @@ class Workers(Multiprocess):
         before = {p.pid for p in self.processes}
         super().keep_subprocess_alive()
         for pid in before - {p.pid for p in self.processes}:
-            mark_process_dead(pid, str(self._metrics))  # type: ignore[no-untyped-call]
+            self._forget(pid)
+
+    def restart_all(self) -> None:
+        """Replaces each worker. The old one retires, and so fails no request, once the new serves.
+
+        uvicorn's has the old one leave as if the whole service did.
+        """
+        for index, old in enumerate(tuple(self.processes)):
+            new = Process(self.config, self.sockets)
+            new.start()
+            if not new.wait_until_ready(_START_S, self.should_exit):
+                new.kill()
+                new.join()
+                log.error("a new worker did not start; those that are there stay")
+                return
+            self.processes[index] = new
+            if old.pid is not None and old.process.is_alive():
+                os.kill(old.pid, RETIRE)
+            while old.process.is_alive():
+                old.process.join(0.1)
+                if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
+                    self.processes.append(old)  # to be ended with the others
+                    return
+            self._forget(old.pid)
+
+    def _forget(self, pid: int | None) -> None:
+        mark_process_dead(pid, str(self._metrics))  # type: ignore[no-untyped-call]

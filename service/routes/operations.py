@@ -40,20 +40,23 @@ async def readyz(runtime: RuntimeDep) -> dict[str, str]:
 async def healthz(runtime: RuntimeDep) -> dict[str, Any]:
     """Models, execution provider, Redis and what is held in memory.
 
-    `degraded` means that requests are answered, but the cache is this process's memory, or a
-    model could not be opened.
+    `degraded` means that requests are answered, but new entries of the cache are in this process's
+    memory, because Redis is away or does not take them, or a model is not served as it should be.
     """
     entries, catalog = runtime.cache.entries, runtime.catalog
-    degraded = not entries.up or bool(catalog.refused)
+    reason = entries.refused if entries.up else entries.reason
+    refused = catalog.troubles()
+    degraded = reason is not None or bool(refused)
     return {
         "status": "draining" if runtime.draining else "degraded" if degraded else "ok",
         "models": {n: m.manifest.version for n, m in catalog.models.items()},
-        "refused_models": dict(catalog.refused),
+        "refused_models": refused,
         "provider": {"name": runtime.device.provider, "reason": runtime.device.reason},
         "redis": {
             "up": entries.up,
             "embedded": runtime.embedded is not None,
-            **({} if entries.up else {"reason": entries.reason}),
+            "writable": reason is None,
+            **({} if reason is None else {"reason": reason}),
         },
         "cache": {
             "where": "redis" if entries.up else "memory",

@@ -2,15 +2,17 @@
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from service.accept import negotiate
 from service.bodies import media_type, parse_json
-from service.errors import UnprocessableError, UnsupportedMediaError
+from service.errors import BadRequestError, UnprocessableError, UnsupportedMediaError
 from service.openapi import prediction_body, problems
 from service.patience import patience, seconds_of
 from service.queries import query_of
@@ -73,8 +75,23 @@ async def _read(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
     )
 
 
+class _InMemory(MultiPartParser):
+    """A form whose file never touches the disk, which may be full: bodies are bounded anyway."""
+
+    spool_max_size = 0  # means without bound
+
+
 async def _from_form(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
-    async with request.form(max_files=1, max_fields=300, max_part_size=_FORM_FIELD_BYTES) as fields:
+    async with contextlib.aclosing(request.stream()) as stream:
+        form = _InMemory(
+            request.headers, stream, max_files=1, max_fields=300, max_part_size=_FORM_FIELD_BYTES
+        )
+        try:
+            fields = await form.parse()
+        except MultiPartException as error:
+            raise BadRequestError(f"the form cannot be read: {error.message}") from error
+    async with contextlib.AsyncExitStack() as parsed:
+        parsed.push_async_callback(fields.close)
         image = fields.get("image")
         if not isinstance(image, UploadFile):
             raise UnprocessableError("the file field `image` is missing")

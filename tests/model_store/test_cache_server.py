@@ -1,5 +1,6 @@
 import contextlib
 import os
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from model_store.cache_server import EmbeddedServer
+from model_store import cache_server
+from model_store.cache_server import EmbeddedServer, EmbeddedServerError
+from tests.disks import DISK_BYTES, fill
 
 
 @pytest.fixture
@@ -34,15 +37,30 @@ def read(server: EmbeddedServer, key: str) -> object:
         return redis.get(key)
 
 
-def kill(server: EmbeddedServer) -> None:
-    """Kills the server as a crash would, and waits until nobody answers."""
+def process_of(server: EmbeddedServer) -> int:
     with Redis.from_url(server.url) as redis:
         info = redis.info("server")
         assert isinstance(info, dict)
-        os.kill(info["process_id"], signal.SIGKILL)
-        with contextlib.suppress(RedisConnectionError):
-            while redis.ping():
-                pass
+        return int(info["process_id"])
+
+
+def kill(server: EmbeddedServer) -> None:
+    """Kills the server as a crash would, and waits until nobody answers."""
+    os.kill(process_of(server), signal.SIGKILL)
+    with Redis.from_url(server.url) as redis, contextlib.suppress(RedisConnectionError):
+        while redis.ping():
+            pass
+
+
+@contextlib.contextmanager
+def paused(server: EmbeddedServer) -> Iterator[int]:
+    """Stops the server's process for a while: it is there and does not answer."""
+    process = process_of(server)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield process
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def test_only_its_user_can_connect_and_only_through_the_socket(server: EmbeddedServer) -> None:
@@ -112,3 +130,60 @@ def test_a_folder_with_a_long_name_has_its_socket_elsewhere(tmp_path: Path) -> N
     assert len(os.fsencode(server.socket_path)) <= 104
     server.stop()
     assert not server.socket_path.exists()
+
+
+def test_a_server_that_hangs_is_named_and_gets_no_second_one_beside_it(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_server, "_ANSWER_S", 0.1)
+    put(server, "key", "value")
+    with (
+        paused(server) as process,
+        pytest.raises(EmbeddedServerError, match=f"process {process}\\) hangs"),
+    ):
+        server.ensure()
+    server.ensure()
+    assert process_of(server) == process
+    assert read(server, "key") == b"value"
+
+
+def test_a_server_that_hangs_at_the_end_stops_as_soon_as_it_goes_on(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cache_server, "_STOP_S", 0.1)
+    put(server, "key", "value")
+    with paused(server) as process:
+        server.stop()
+        assert f"process {process}) does not stop" in caplog.text
+    with Redis.from_url(server.url) as redis, contextlib.suppress(RedisConnectionError):
+        while redis.ping():
+            pass
+    server.start()
+    assert process_of(server) != process
+    assert read(server, "key") == b"value"
+
+
+def test_a_server_stops_though_there_is_no_room_to_save_its_entries(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = EmbeddedServer(small_disk / "data")
+    server.start()
+    put(server, "key", random.Random(0).randbytes(2 * DISK_BYTES).hex())
+    server.stop()
+    assert "no room" in caplog.text
+    with pytest.raises(RedisConnectionError):
+        read(server, "key")
+    server.start()
+    assert read(server, "key") is None
+    server.stop()
+
+
+def test_on_a_full_disk_there_is_a_server_or_a_reason(small_disk: Path) -> None:
+    fill(small_disk)
+    server = EmbeddedServer(small_disk / "data")
+    with pytest.raises((EmbeddedServerError, OSError), match="space"):
+        server.start()
+    (small_disk / "filler").unlink()
+    server.ensure()
+    put(server, "key", "value")
+    server.stop()

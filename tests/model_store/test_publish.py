@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from model_store.published import FILES, ModelError, ModelStore, default_root
+from tests.disks import DISK_BYTES, fill
 from tests.tiny import publish_tiny, tiny_model_files
 
 
@@ -179,3 +180,18 @@ def test_names_that_are_paths_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_the_models_that_ship_lie_in_the_package() -> None:
     assert default_root().parent.name == "model_store"
+
+
+def test_on_a_full_disk_the_version_before_stays_current_and_nothing_is_left(
+    small_disk: Path,
+) -> None:
+    publish_tiny(small_disk)
+    files, manifest = tiny_model_files(version="2")
+    large = {**files, "examples/0.png": bytes(DISK_BYTES)}
+    with pytest.raises(OSError, match="No space left"):
+        ModelStore(small_disk).publish("tiny", "2", large, manifest)
+    fill(small_disk)
+    with pytest.raises(OSError, match="No space left"):
+        ModelStore(small_disk).point_to("tiny", "1")
+    assert ModelStore(small_disk).open("tiny").manifest.version == "1"
+    assert {p.name for p in (small_disk / "tiny").iterdir()} == {"1", "current"}

@@ -2,9 +2,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from model_store.cache_server import EmbeddedServer
 from service.settings import Settings
-from tests.service.process import serving, shipped
+from tests.service.process import Process, serving, shipped
 from tests.service.running import Running, running
 from tests.tiny import publish_tiny
 
@@ -36,9 +38,32 @@ def shipped_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def battered(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The same for tests that mean it ill: whatever they do, it goes on and logs no traceback."""
+    data = tmp_path_factory.mktemp("data")
+    with serving(["--models-root", str(models_root), "--log-level", "warning"], data) as process:
+        yield process
+    assert "Traceback" not in process.text
+
+
 @pytest.fixture
 def settings(models_root: Path, tmp_path: Path) -> Settings:
     return Settings(models_root=models_root, data_dir=tmp_path / "data", threads=2)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A Redis of its own, as in production."""
+    server = EmbeddedServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def external(settings: Settings, redis: EmbeddedServer) -> Settings:
+    return settings.model_copy(update={"redis_url": SecretStr(redis.url)})
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from tests.service.process import Process, serving
 from tests.service.running import Running, encoded, picture
+from tests.service.test_workers import workers_in
 
 PNG = {"content-type": "image/png"}
 
@@ -152,6 +153,37 @@ def test_no_request_fails_while_one_of_two_replicas_is_restarted(
                 client.join()
     assert balancer.failures == []
     assert "Traceback" not in leaves.text + stays.text + again.text
+
+
+def test_no_request_fails_while_all_workers_of_a_port_are_replaced(
+    models_root: Path, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    metrics = tmp_path / "tmp"
+    metrics.mkdir()
+    # Longer than a client waits between two requests, however busy the machine is.
+    patient = {**environ, "SLIMDIAL_DRAIN_S": "1", "TMPDIR": str(metrics)}
+    arguments = ["--models-root", str(models_root), "--workers", "2"]
+    with serving(arguments, tmp_path / "data", environ=patient) as process:
+        dialled = httpx.post(f"{process.url}/subnet", json={"budget": {"gmacs": 0.005}}).json()
+        # There is no other replica: whatever is no 200 is a failure.
+        balancer = Balancer([process.url], dialled["subnet_id"])
+        clients = [threading.Thread(target=balancer.run, daemon=True) for _ in range(2)]
+        for client in clients:
+            client.start()
+        for _ in progress(balancer, process):
+            pass
+        before = workers_in(metrics)
+        process.popen.send_signal(signal.SIGHUP)
+        while workers_in(metrics) & before and not balancer.stop.wait(0.05):
+            assert not balancer.failures
+        for _ in progress(balancer, process):
+            pass
+        balancer.stop.set()
+        for client in clients:
+            client.join()
+        assert len(workers_in(metrics)) == 2
+    assert balancer.failures == []
+    assert "Traceback" not in process.text
 
 
 def progress(balancer: Balancer, replica: Process, requests: int = 10) -> Iterator[None]:

@@ -36,7 +36,7 @@ async def test_a_healthy_service_says_so(service: Running) -> None:
     health = (await service.http.get("/healthz")).json()
     assert health["status"] == "ok"
     assert health["models"] == {"tiny": "1"}
-    assert health["redis"] == {"up": True, "embedded": True}
+    assert health["redis"] == {"up": True, "embedded": True, "writable": True}
     assert health["provider"]["name"] in ("CPUExecutionProvider", "CUDAExecutionProvider")
     assert health["provider"]["reason"]
 

@@ -1,6 +1,8 @@
 import base64
 import io
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.disks import DISK_BYTES
 from tests.service.running import Running, encoded, picture
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +128,17 @@ async def test_the_three_ways_to_send_an_image_are_one(service: Running) -> None
         response = await service.http.post("/predict", **way)
         assert response.status_code == 200, response.text
         assert response.json()["outputs"] == expected
+
+
+async def test_a_large_image_in_a_form_needs_no_room_on_the_disk(
+    service: Running, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+    image = encoded(Image.fromarray(noise))
+    assert len(image) > DISK_BYTES
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    sent = await service.http.post(f"/predict?budget={service.gmacs(0)}", files={"image": image})
+    assert sent.status_code == 200, sent.text
 
 
 async def test_a_dial_can_be_sent_with_the_image(service: Running) -> None:

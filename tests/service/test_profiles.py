@@ -17,6 +17,7 @@ from service.device import CPU, Device
 from service.profiles import Profiles, machine, place_of
 from service.profiling import Plan, profile
 from service.settings import Settings
+from tests.disks import fill
 from tests.service.running import Running
 
 DEVICE = Device(CPU, "the CPU was asked for", 1)
@@ -90,6 +91,18 @@ def test_what_is_written_is_read_at_once_and_only_in_its_place(
     assert profiles.of(model) == newer
     elsewhere = PLACE.model_copy(update={"threads": 2})
     assert Profiles(tmp_path, elsewhere).of(model) is None
+
+
+def test_on_a_full_disk_the_profile_before_stays_and_nothing_else(
+    model: PublishedModel, measured: LatencyProfile, small_disk: Path
+) -> None:
+    profiles = Profiles(small_disk, PLACE)
+    path = profiles.write(model, measured)
+    fill(small_disk)
+    with pytest.raises(OSError, match="No space left"):
+        profiles.write(model, measured)
+    assert profiles.of(model) == measured
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[1]"])

@@ -1,11 +1,9 @@
 """What happens to the service when Redis comes and goes."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from model_store.cache_server import EmbeddedServer
 from service.settings import Settings
@@ -13,20 +11,6 @@ from tests.model_store.test_cache_server import kill
 from tests.service.running import Running, encoded, picture, running
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    """A Redis of its own, as in production."""
-    server = EmbeddedServer(tmp_path / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def external(settings: Settings, redis: EmbeddedServer) -> Settings:
-    return settings.model_copy(update={"redis_url": SecretStr(redis.url)})
 
 
 async def health(service: Running) -> dict[str, object]:
@@ -65,8 +49,11 @@ async def test_the_service_goes_on_without_redis_and_finds_it_again(
             await predicts(service, answer["subnet_id"])
         found = await health(service)
         assert found["status"] == "degraded"
-        assert found["redis"] == {"up": False, "embedded": False} | {
-            "reason": service.runtime.cache.entries.reason
+        assert found["redis"] == {
+            "up": False,
+            "embedded": False,
+            "writable": False,
+            "reason": service.runtime.cache.entries.reason,
         }
         assert "valkey.sock" in found["redis"]["reason"]
         assert str(redis.folder) not in found["redis"]["reason"]

@@ -1,0 +1,145 @@
+"""Clients that leave, and clients that dawdle, over real sockets."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.service.process import Process
+from tests.service.running import encoded, picture
+
+JSON, PNG = "application/json", "image/png"
+INFER = "/v2/models/tiny/infer"
+
+UPLOADS = [
+    ("/subnet", JSON, b'{"budget"'),
+    ("/predict?budget=0.005", PNG, b"\x89PNG\r\n"),
+    ("/predict", JSON, b'{"image": "'),
+    (
+        "/predict?budget=0.005",
+        "multipart/form-data; boundary=b",
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n\x89PNG',
+    ),
+    (INFER, JSON, b"{"),
+    ("/v2/repository/models/tiny/load", JSON, b"{"),
+    ("/v2/repository/index", JSON, b"{"),
+]
+"""Route, type, and how a body begins."""
+
+
+@pytest.fixture
+def http(battered: Process) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=battered.url, timeout=60) as http:
+        yield http
+
+
+def connected(http: httpx.Client) -> socket.socket:
+    return socket.create_connection((http.base_url.host, http.base_url.port), timeout=60)
+
+
+def head(path: str, kind: str, length: int) -> bytes:
+    lines = (f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}")
+    return "\r\n".join((*lines, f"Content-Length: {length}", "\r\n")).encode()
+
+
+def requests(http: httpx.Client, status: str, route: str = "") -> float:
+    """How many requests were answered so, by the service's own count."""
+    found = [
+        float(line.rpartition(" ")[2])
+        for line in http.get("/metrics").text.splitlines()
+        if line.startswith("slimdial_http_requests_total{")
+        and f'status="{status}' in line
+        and route in line
+    ]
+    return sum(found)
+
+
+def sample(http: httpx.Client, name: str) -> float:
+    lines = http.get("/metrics").text.splitlines()
+    return next(float(x.rpartition(" ")[2]) for x in lines if x.startswith(name))
+
+
+def until(http: httpx.Client, name: str, value: float) -> None:
+    """Waits for a metric; fails, rather than hangs, where it does not get there."""
+    deadline = time.monotonic() + 60
+    while (found := sample(http, name)) != value:
+        assert time.monotonic() < deadline, (name, found)
+
+
+IN_FLIGHT = "slimdial_http_requests_in_flight "
+
+
+@pytest.mark.parametrize(("path", "kind", "begin"), UPLOADS)
+def test_a_client_that_leaves_while_it_sends_is_no_error(
+    http: httpx.Client, path: str, kind: str, begin: bytes
+) -> None:
+    left, failed = requests(http, "499"), requests(http, "5")
+    with connected(http) as client:
+        client.sendall(head(path, kind, 1000) + begin)
+        until(http, IN_FLIGHT, 2)
+    until(http, IN_FLIGHT, 1)
+    assert requests(http, "499") == left + 1
+    assert requests(http, "5") == failed
+
+
+def test_clients_that_leave_while_something_is_built_for_them_spoil_nothing(
+    http: httpx.Client, url: str
+) -> None:
+    failed = requests(http, "5")
+    bodies = [b'{"budget": {"gmacs": %f}}' % (0.003 + 0.0004 * i) for i in range(6)]
+    for body in bodies:
+        with connected(http) as client:
+            client.sendall(head("/subnet", JSON, len(body)) + body)
+    for body in bodies:
+        found, other = (
+            httpx.post(f"{base}/subnet", content=body, headers={"content-type": JSON}, timeout=60)
+            for base in (str(http.base_url), url)
+        )
+        assert (found.status_code, found.json()["sha256"]) == (200, other.json()["sha256"])
+    until(http, IN_FLIGHT, 1)
+    assert sample(http, "slimdial_builds_waiting ") == 0
+    assert requests(http, "5") == failed
+
+
+def test_clients_that_leave_in_the_middle_of_predictions_take_nothing_from_the_others(
+    http: httpx.Client,
+) -> None:
+    image = encoded(picture(400, 300))
+    path = "/predict?budget=0.005"
+    failed = requests(http, "5")
+
+    def predicted() -> bytes:
+        headers = {"content-type": PNG, "accept": "application/x-npz"}
+        answer = http.post(path, content=image, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    before = predicted()
+    for _ in range(20):
+        with connected(http) as client:
+            client.sendall(head(path, PNG, len(image)) + image)
+    assert predicted() == before
+    until(http, IN_FLIGHT, 1)
+    assert sample(http, "slimdial_predictions_waiting ") == 0
+    assert requests(http, "5") == failed
+
+
+def test_clients_that_dawdle_keep_nobody_waiting(http: httpx.Client) -> None:
+    """Many that send a byte now and then: they hold a connection each, and no place in a queue."""
+    with contextlib.ExitStack() as dawdling:
+        clients = [dawdling.enter_context(connected(http)) for _ in range(100)]
+        for number, client in enumerate(clients):
+            path, kind, begin = UPLOADS[number % len(UPLOADS)]
+            client.sendall(head(path, kind, 1000) + begin)
+        until(http, IN_FLIGHT, 101)
+        for _ in range(3):
+            for client in clients:
+                client.sendall(b" ")
+            answer = http.post("/predict?budget=0.005", files={"image": encoded(picture())})
+            assert answer.status_code == 200, answer.text
+            assert http.get("/readyz").status_code == 200
+        assert sample(http, "slimdial_predictions_waiting ") == 0
+    until(http, IN_FLIGHT, 1)
