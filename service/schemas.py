@@ -61,7 +61,9 @@ class Budget(Body):
         return Asked(kind, float(getattr(self, kind)))
 
 
-class _Wish(Body):
+class Wish(Body):
+    """A preference per task, and what else a sub-network is to be."""
+
     model: Name | None = Field(None, description="The default model if not given.")
     preference: dict[Name, Preference] = Field(
         default_factory=dict,
@@ -75,13 +77,13 @@ class _Wish(Body):
     precision: Precision = "fp32"
 
 
-class Dial(_Wish):
+class Dial(Wish):
     """Which sub-network: a budget and a preference per task."""
 
     budget: Budget
 
 
-class PredictQuery(_Wish):
+class PredictQuery(Wish):
     """A prediction without its image: a known sub-network, or a dial."""
 
     subnet_id: Name | None = None
@@ -108,9 +110,18 @@ class PredictQuery(_Wish):
 
 
 class PredictBody(PredictQuery):
-    """A prediction with its image in base64."""
+    """A prediction with its image in base64, or of one of the model's examples."""
 
-    image: str = Field(description="JPEG, PNG or WebP in base64.")
+    image: str | None = Field(None, description="JPEG, PNG or WebP in base64.")
+    example: Name | None = Field(
+        None, description="Of GET /models/NAME/examples; what is predicted is measured."
+    )
+
+    @model_validator(mode="after")
+    def _one_picture(self) -> "PredictBody":
+        if (self.image is None) == (self.example is None):
+            raise ValueError("exactly one of image and example is needed")
+        return self
 
 
 class Answer(BaseModel):
@@ -161,6 +172,9 @@ class PredictAnswer(Answer):
     level: int | None = None
     timings_ms: dict[str, float]
     outputs: dict[str, dict[str, Any]]
+    measured: dict[str, dict[str, float | str]] | None = None
+    """Of examples: task to the ``metric``'s name and its ``value`` for this picture, for the tasks
+    whose ground truth is known."""
 
 
 class ModelSummary(Answer):
@@ -192,6 +206,13 @@ class TaskAnswer(Answer):
     metric: Metric
 
 
+class BudgetRange(Answer):
+    """The budgets of one kind that make a difference, with all tasks kept."""
+
+    min: float
+    max: float
+
+
 class WidthChoices(Answer):
     """The width ratios that can be chosen."""
 
@@ -213,6 +234,9 @@ class ModelAnswer(Answer):
     input: InputSpec
     budget: dict[str, float]
     """``min_gmacs`` and ``max_gmacs`` with all tasks kept; more than the maximum buys nothing."""
+    budgets: dict[BudgetKind, BudgetRange]
+    """The same for every kind of budget; ``latency_ms`` where the machine that answers has a
+    profile of the model."""
     widths: WidthChoices
     provenance: Provenance
     report: dict[str, Any]

@@ -9,6 +9,7 @@ from service.openapi import json_body, problems
 from service.patience import TimeoutMs, patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
+from service.timing import LatencyAnswer, LatencyAsk, time_runs
 
 router = APIRouter(prefix="/subnet", tags=["sub-networks"])
 
@@ -78,6 +79,24 @@ async def onnx(
     )
 
 
+@router.post(
+    "/{subnet_id}/latency",
+    summary="How long it takes here and now",
+    openapi_extra=json_body(LatencyAsk),
+    responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
+)
+async def latency(
+    subnet_id: str, request: Request, runtime: RuntimeDep, timeout_ms: TimeoutMs = None
+) -> LatencyAnswer:
+    """Runs it on a grey picture, at batch 1. On a busy machine the fastest run says most."""
+    ask = await read_json(request, LatencyAsk)
+    seconds = seconds_of(timeout_ms, runtime.settings.request_timeout_s)
+    async with patience(request.receive, seconds) as deadline:
+        return await time_runs(
+            runtime.predictions, runtime.subnets.place, subnet_id, ask.runs, deadline
+        )
+
+
 def _described(subnet_id: str, stored: StoredSubnet) -> SubnetAnswer:
     known = stored.metadata
     self_link = f"/subnet/{subnet_id}"
@@ -97,6 +116,7 @@ def _described(subnet_id: str, stored: StoredSubnet) -> SubnetAnswer:
             "self": self_link,
             "onnx": f"{self_link}/onnx",
             "predict": f"/predict?subnet_id={subnet_id}",
+            "latency": f"{self_link}/latency",
         },
     )
 
