@@ -13,7 +13,7 @@ from service.catalog import Catalog
 from service.leaving import Leaving, on_sigterm
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Measured
-from service.routes import curve, models, oip, oip_repository, operations, predict, subnets
+from service.routes import curve, models, oip, oip_repository, operations, page, predict, subnets
 from service.runtime import run
 from service.settings import Settings
 
@@ -51,7 +51,7 @@ def create_app(
         description=_ABOUT,
         lifespan=lifespan,
     )
-    for resource in (operations, models, subnets, curve, predict, oip, oip_repository):
+    for resource in (page, operations, models, subnets, curve, predict, oip, oip_repository):
         app.include_router(resource.router)
     errors.install(app)
     openapi.install(app)

@@ -23,8 +23,7 @@ class Spent:
 
 
 def feasible(model: PublishedModel, request: SubnetRequest) -> tuple[float, float]:
-    """What the smallest and the largest sub-network with a request's tasks cost, in the unit of its
-    budget."""
+    """Costs of the smallest and the largest sub-network with a request's tasks, in its unit."""
     counted = cost_model(model, request).for_tasks(request.tasks)
     least, most = (counted.of(a) for a in (model.space.smallest(), model.space.largest()))
     return least / counted.unit.scale, most / counted.unit.scale

@@ -7,7 +7,14 @@ from model_store.latency import LatencyProfile
 from model_store.published import PublishedModel
 from model_store.request import SubnetRequest
 from service.costs import feasible
-from service.schemas import BudgetRange, ModelAnswer, ModelSummary, TaskAnswer, WidthChoices
+from service.schemas import (
+    BudgetRange,
+    GroupAnswer,
+    ModelAnswer,
+    ModelSummary,
+    TaskAnswer,
+    WidthChoices,
+)
 
 
 def budget_range(model: PublishedModel) -> dict[str, float]:
@@ -55,6 +62,7 @@ def details(model: PublishedModel, default: bool, latency: LatencyProfile | None
         input=manifest.input,
         budget=budget_range(model),
         budgets=budget_ranges(model, latency),
+        groups=tuple(GroupAnswer(name=g.name, task=g.task, channels=g.channels) for g in groups),
         widths=WidthChoices(
             encoder={g.name: g.ratios for g in groups if g.task is None},
             decoders={g.task: g.ratios for g in groups if g.task is not None},

@@ -229,6 +229,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
             "mean": [0.5, 0.5, 0.5],
             "std": [0.25, 0.25, 0.25],
         },
+        "groups": [{"name": "stem", "task": None, "channels": [16, 32]}],
         "widths": {"encoder": {"stem": [0.5, 1.0]}, "decoders": {"depth": [0.5, 1.0]}},
         "provenance": {
             "dataset": "rooms",

@@ -213,6 +213,16 @@ class BudgetRange(Answer):
     max: float
 
 
+class GroupAnswer(Answer):
+    """A group of channels that are cut together."""
+
+    name: str
+    task: str | None
+    """The task whose decoder it is; None for the encoder's."""
+    channels: tuple[int, ...]
+    """The counts that can be chosen, ascending; the last is the full network's."""
+
+
 class WidthChoices(Answer):
     """The width ratios that can be chosen."""
 
@@ -237,6 +247,8 @@ class ModelAnswer(Answer):
     budgets: dict[BudgetKind, BudgetRange]
     """The same for every kind of budget; ``latency_ms`` where the machine that answers has a
     profile of the model."""
+    groups: tuple[GroupAnswer, ...]
+    """In the order of the network."""
     widths: WidthChoices
     provenance: Provenance
     report: dict[str, Any]

@@ -49,7 +49,7 @@ async def time_runs(
     Raises:
         ServiceError: as :meth:`Predictions.predict`.
     """
-    async with predictions.use(PredictQuery(subnet_id=subnet_id)) as used:
+    async with predictions.use(PredictQuery.model_validate({"subnet_id": subnet_id})) as used:
         work = _work(used)
         seconds = [
             await predictions.run(subnet_id, lambda: (None, work), _seconds, deadline)

@@ -1,0 +1,51 @@
+// The request that the page makes, for other clients.
+
+import { address, key } from "./api.js";
+import { dialOf } from "./settings.js";
+
+const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+const pythonic = (value) => JSON.stringify(value).replaceAll(":", ": ").replaceAll(",", ", ");
+
+/** curl: the prediction, with the dials in the request. */
+export function curl({ model, picture }, setting) {
+  const dial = dialOf(model, setting);
+  const bearer = key.get() ? ` \\\n  -H "Authorization: Bearer $SLIMDIAL_KEY"` : "";
+  if (picture?.example === null) {
+    return `curl -s ${address()}/predict${bearer} \\\n  -F ${quoted(`image=@${picture.name}`)} \\\n  -F ${quoted(`request=${JSON.stringify(dial)}`)}`;
+  }
+  const body = picture ? { example: picture.example, ...dial } : dial;
+  const path = picture ? "predict" : "subnet";
+  return `curl -s ${address()}/${path}${bearer} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`;
+}
+
+/** Python: the same with the project's client, and the ONNX file. */
+export function python({ model, picture }, setting) {
+  const { budget, preference } = dialOf(model, setting);
+  const headers = key.get() ? `, headers={"Authorization": f"Bearer {os.environ['SLIMDIAL_KEY']}"}` : "";
+  const needs = [key.get() ? "import os" : "", picture && picture.example !== null ? "from urllib.request import urlopen" : ""];
+  const lines = [
+    ...needs.filter(Boolean),
+    ...(needs.some(Boolean) ? [""] : []),
+    "from service.client import Client",
+    "",
+    `url = ${JSON.stringify(address())}`,
+    `with Client(url${headers}) as client:`,
+    "    subnet = client.subnet(",
+    `        model=${JSON.stringify(model.name)},`,
+    `        budget=${pythonic(budget)},`,
+    `        preference=${pythonic(preference)},`,
+    "    )",
+  ];
+  if (picture) {
+    const image =
+      picture.example === null
+        ? JSON.stringify(picture.name)
+        : `urlopen(f"{url}/models/${model.name}/examples/${picture.example}/picture").read()`;
+    lines.push(`    prediction = client.predict(${image}, subnet)`, "    print(subnet.gmacs, list(prediction.outputs))");
+  } else {
+    lines.push("    print(subnet.gmacs)");
+  }
+  lines.push(`    with open("${model.name}.onnx", "wb") as file:`, "        file.write(client.onnx(subnet))");
+  return lines.join("\n");
+}

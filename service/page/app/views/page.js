@@ -1,0 +1,36 @@
+// The whole page.
+
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { curvePanel } from "./curve.js";
+import { dials } from "./dials.js";
+import { header } from "./header.js";
+import { keyDialog } from "./key.js";
+import { networkPanel } from "./network.js";
+import { notice } from "./notice.js";
+import { outputsPanel } from "./outputs.js";
+import { pictures } from "./pictures.js";
+import { qualityPanel } from "./quality.js";
+import { takeAway } from "./share.js";
+
+export const page = (session) => {
+  const { state } = session;
+  return html`
+    <a class="skip" href="#result">Skip to the result</a>
+    ${header(session)}
+    ${state.problem ? html`<main class="alone">${notice(session, state.problem)}</main>` : nothing}
+    ${state.model && state.settings.length && !state.problem ? body(session) : nothing}
+    ${keyDialog(session)}
+    <p class="hidden" role="status" aria-live="polite">${state.said}</p>
+  `;
+};
+
+const body = (session) => html`
+  <main class="page">
+    <aside class="side" aria-label="Dials">${dials(session)}</aside>
+    <div class="results" id="result" tabindex="-1">
+      ${pictures(session)} ${outputsPanel(session)} ${networkPanel(session)}
+      <div class="pair">${curvePanel(session)} ${takeAway(session)}</div>
+      ${qualityPanel(session)}
+    </div>
+  </main>
+`;
