@@ -49,6 +49,12 @@ def example_names(model: PublishedModel) -> tuple[str, ...]:
     return tuple(f"{_CALIBRATION}{i}" for i in range(count))
 
 
+def measurable_names(model: PublishedModel) -> tuple[str, ...]:
+    """The examples whose ground truth is known."""
+    files = model.manifest.files
+    return tuple(n for n in example_names(model) if f"{_FOLDER}{n}.npz" in files)
+
+
 def read_example(model: PublishedModel, name: str) -> Example:
     """One example.
 

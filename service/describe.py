@@ -3,6 +3,7 @@
 from typing import get_args
 
 from model_store.budget import Budget, BudgetKind
+from model_store.examples import measurable_names
 from model_store.latency import LatencyProfile
 from model_store.published import PublishedModel
 from model_store.request import SubnetRequest
@@ -34,6 +35,7 @@ def summary(model: PublishedModel, default: bool) -> ModelSummary:
         method=manifest.method,
         default=default,
         tasks=model.space.tasks,
+        examples=len(measurable_names(model)),
         budget=budget_range(model),
         links={"self": f"/models/{manifest.name}"},
     )

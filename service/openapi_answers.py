@@ -131,7 +131,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "cache": {"where": "redis", "memory_entries": 0, "memory_bytes": 0},
         "sessions": {"count": 2, "bytes": 34014185},
     },
-    ("get", "/models"): {"models": [_SUMMARY]},
+    ("get", "/models"): {"models": [_SUMMARY | {"examples": 4}]},
     ("post", "/subnet"): {
         **_SUBNET,
         "budget": {"gmacs": 0.25},

@@ -185,6 +185,8 @@ class ModelSummary(Answer):
     method: str
     default: bool
     tasks: tuple[str, ...]
+    examples: int
+    """Test pictures with ground truth that it comes with."""
     budget: dict[str, float]
     links: dict[str, str]
 

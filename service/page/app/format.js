@@ -20,7 +20,8 @@ export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} 
 export const metricName = (name) => NAMES[name] ?? name;
 
 export const metricValue = (name, value) => {
-  if (SHARES.has(name)) return percent(value);
+  // A predictor may go beyond what a share can be.
+  if (SHARES.has(name)) return percent(Math.min(Math.max(value, 0), 1));
   return name === "mean_angle" ? `${value.toFixed(1)}°` : value.toFixed(3);
 };
 

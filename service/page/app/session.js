@@ -73,7 +73,9 @@ export function createSession(changed) {
     try {
       const { models } = await api.get("models");
       set({ models });
-      await selectModel((models.find((m) => m.default && m.name) ?? models[0]).name);
+      // One that shows something worth seeing at once; else the service's default.
+      const first = models.find((m) => m.examples) ?? models.find((m) => m.default);
+      await selectModel(first.name);
     } catch (problem) {
       set({ problem });
       failed(problem);
@@ -112,7 +114,8 @@ export function createSession(changed) {
 
   async function chooseExample(name) {
     const example = state.examples.find((e) => e.name === name);
-    set({ picture: { example: name, url: example.url, label: `Example ${name}` }, truth: {} });
+    const note = example.truth.length ? "a test picture with ground truth" : "without ground truth";
+    set({ picture: { example: name, url: example.url, label: `Example ${name}`, note }, truth: {} });
     refreshAll();
     if (!example.truth.length) return;
     const { truth } = await api.get(
@@ -201,10 +204,15 @@ export function createSession(changed) {
     chooseExample,
     openFile,
     setBudget: (budget) => dialled({ budget }),
+    /** Every setting is said in the same kind, so that they can be compared. */
     setKind(kind) {
-      const { model, settings, active } = state;
-      const step = stepOf(model, settings[active].kind, settings[active].budget);
-      dialled({ kind, budget: budgetAt(model, kind, step) });
+      const { model } = state;
+      const said = (setting) => {
+        const step = stepOf(model, setting.kind, setting.budget);
+        return { ...setting, kind, budget: budgetAt(model, kind, step) };
+      };
+      set({ settings: state.settings.map(said) });
+      refreshAll();
     },
     setPreferences: (preference) =>
       dialled({ preference: { ...state.settings[state.active].preference, ...preference } }),

@@ -6,7 +6,7 @@ import * as format from "../format.js";
 import { curveKey } from "../session.js";
 import { budgetAt, favourite, stepOf } from "../settings.js";
 
-const HIGH = 240;
+const HIGH = 340;
 const LEFT = 56;
 const RIGHT = 14;
 const TOP = 14;
@@ -17,9 +17,11 @@ let wide = 560;
 export const curvePanel = (session) => {
   const { state } = session;
   const task = state.curveTask ?? favourite(state.model, state.settings[0]);
+  const keys = state.settings.map(curveKey);
   const lines = state.settings
-    .map((setting, i) => ({ points: state.curves[curveKey(setting)], i, kind: setting.kind }))
-    .filter(({ points, kind }) => points && kind === state.settings[0].kind);
+    .map((_, i) => ({ points: state.curves[keys[i]], i }))
+    // Settings that differ in their budget alone lie on one curve.
+    .filter(({ points, i }) => points && keys.indexOf(keys[i]) === i);
   return html`
     <section class="panel curve" aria-labelledby="curve-title">
       <div class="row">
@@ -59,8 +61,12 @@ function chart(session, task, lines) {
   const values = lines.flatMap(({ points }) => points.map((p) => p.predicted[task].value));
   const here = state.runs
     .map((run, i) => ({ run, i }))
-    .filter(({ run, i }) => run.subnet?.cost?.[kind] !== undefined && state.settings[i].kind === kind)
-    .map(({ run, i }) => ({ i, x: run.subnet.cost[kind], y: run.subnet.predicted[task].value }));
+    .filter(({ run }) => run.subnet?.budget[kind] !== undefined)
+    .map(({ run, i }) => ({
+      i,
+      x: Math.min(run.subnet.budget[kind], max),
+      y: run.subnet.predicted[task].value,
+    }));
   const [low, high] = padded([...values, ...here.map((h) => h.y)]);
   const x = (v) => LEFT + ((v - min) / (max - min || 1)) * (wide - LEFT - RIGHT);
   const y = (v) => HIGH - BOTTOM - ((v - low) / (high - low)) * (HIGH - TOP - BOTTOM);
@@ -71,13 +77,14 @@ function chart(session, task, lines) {
   const better = metric.higher_is_better ? "higher is better" : "lower is better";
   return html`
     <svg width=${wide} height=${HIGH} viewBox=${`0 0 ${wide} ${HIGH}`} role="img" aria-label=${spoken(task, metric, lines, here)} @click=${choose}>
-      ${ticks(low, high, 4).map((v) => svg`
+      ${ticks(low, high, 6).map((v) => svg`
         <path class="grid" d=${`M${LEFT} ${y(v)}H${wide - RIGHT}`}></path>
         <text class="tick" x=${LEFT - 8} y=${y(v) + 4} text-anchor="end">${format.metricValue(metric.name, v)}</text>`)}
-      ${ticks(min, max, wide > 420 ? 6 : 4).map((v) => svg`
+      ${ticks(min, max, wide > 420 ? 8 : 4).map((v) => svg`
         <text class="tick" x=${x(v)} y=${HIGH - 14} text-anchor="middle">${kind === "fraction" ? format.percent(v, 0) : format.gmacs(v)}</text>`)}
       ${lines.map(({ points, i }) => svg`
-        <path class=${`line ${"AB"[i]}`} d=${`M${points.map((p) => `${x(p.cost)} ${y(p.predicted[task].value)}`).join("L")}`}></path>`)}
+        <path class=${`line ${"AB"[i]}`} d=${`M${points.map((p) => `${x(p.budget)} ${y(p.predicted[task].value)}`).join("L")}`}></path>
+        ${points.map((p) => svg`<circle class=${`dot ${"AB"[i]}`} cx=${x(p.budget)} cy=${y(p.predicted[task].value)} r="2.5"></circle>`)}`)}
       ${here.map((h) => point(x(h.x), y(h.y), h.i))}
     </svg>
     <p class="hint axis">

@@ -7,7 +7,7 @@ const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 export const header = ({ state, selectModel, say }) => html`
   <header class="top">
     <a class="brand" href="./"><img src="page/icon.svg" alt="" width="22" height="22" />slimdial</a>
-    <label class="field">
+    <label class="field model">
       <span>Model</span>
       <select @change=${(e) => selectModel(e.target.value)} ?disabled=${!state.models.length}>
         ${state.models.map(
@@ -19,9 +19,9 @@ export const header = ({ state, selectModel, say }) => html`
     </label>
     <p class="about">${state.model ? about(state.model) : ""}</p>
     <nav aria-label="More"><a href="docs">API</a></nav>
-    <label class="field">
-      <span class="hidden">Theme</span>
-      <select class="quiet" @change=${(e) => setTheme(e.target.value, say)}>
+    <label class="field theme">
+      <span>Theme</span>
+      <select @change=${(e) => setTheme(e.target.value, say)}>
         ${Object.entries(THEMES).map(
           ([value, text]) => html`<option value=${value} ?selected=${value === theme()}>
             ${text}

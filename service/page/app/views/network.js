@@ -3,14 +3,15 @@
 import { html, nothing, svg } from "../../vendor/lit-html/lit-html.js";
 import * as format from "../format.js";
 
-const BAR = 14;
-const GAP = 5;
-const APART = 22;
+const BAR = 20;
+const GAP = 7;
+const APART = 28;
 const TALL = 96;
 
 export const networkPanel = ({ state }) => html`
   <section class="panel network" aria-labelledby="network-title">
     <h2 id="network-title">Sub-network</h2>
+    <p class="hint">Bars are layers: filled what is kept, outlined the full network.</p>
     ${state.runs.map((run, i) => (run.subnet ? one(state, run, i) : nothing))}
   </section>
 `;
@@ -34,7 +35,7 @@ const fact = (name, value, note) => html`
 
 const latency = (found) =>
   found
-    ? fact("Latency", format.milliseconds(found.median_ms), `median of ${found.runs} runs, ${found.place.threads} thread${found.place.threads > 1 ? "s" : ""}`)
+    ? fact("Latency", format.milliseconds(found.median_ms), `median of ${found.runs} runs, fastest ${format.milliseconds(found.fastest_ms)}`)
     : fact("Latency", "…", "is measured");
 
 const built = (timings) =>

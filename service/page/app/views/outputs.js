@@ -33,10 +33,13 @@ export const outputsPanel = (session) => {
   `;
 };
 
-const input = ({ url, label }) => html`
-  <figure class="tile">
+const input = ({ url, label, note }) => html`
+  <figure class="tile input">
     <figcaption><h3>picture</h3></figcaption>
-    <div class="views"><div class="view"><img src=${url} alt=${label} /></div></div>
+    <div class="views">
+      <div class="view"><img src=${url} alt="" /></div>
+      <p class="hint"><strong>${label}</strong>${note}</p>
+    </div>
   </figure>
 `;
 
@@ -56,31 +59,34 @@ function columns(state, task) {
 function tile(state, task) {
   const found = columns(state, task);
   if (!found.length) return html`<figure class="tile empty"><figcaption><h3>${task.name}</h3></figcaption></figure>`;
+  const metric = found.find((c) => c.measured)?.measured.metric;
   return html`
     <figure class="tile" data-task=${task.name}>
       <figcaption>
         <h3>${task.name}</h3>
-        ${found.filter((c) => c.measured).map(measure)}
+        ${metric ? html`<span class="metric">${format.metricName(metric)}</span>` : nothing}
       </figcaption>
       ${task.kind === "classification" ? classes(found) : dense(task, found)}
     </figure>
   `;
 }
 
-const measure = ({ name, measured: { metric, value } }) => html`
-  <span class="measure">
-    ${name === "predicted" ? nothing : html`<b class=${`mark ${name}`}>${name}</b>`}
-    ${format.metricName(metric)} <b>${format.metricValue(metric, value)}</b>
-  </span>
+/** Whose an output is, and how good it was measured to be. */
+const who = ({ name, measured }) => html`
+  <b class=${`mark ${name}`}>${name}</b>
+  <span class="probe"></span>
+  ${measured
+    ? html`<span class="measure">${format.metricValue(measured.metric, measured.value)}</span>`
+    : nothing}
 `;
 
 const classes = (found) => html`
   <div class="rankings">
     ${found.map(
-      ({ name, output }) => html`
+      (column) => html`
         <ol class="ranking">
-          ${found.length > 1 ? html`<li class="who"><b class=${`mark ${name}`}>${name}</b></li>` : nothing}
-          ${ranked(output)
+          ${found.length > 1 ? html`<li class="who">${who(column)}</li>` : nothing}
+          ${ranked(column.output)
             .slice(0, LIKELIEST)
             .map(
               ({ label, probability }) => html`
@@ -101,7 +107,7 @@ function dense(task, found) {
   return html`
     <div class="views">
       ${found.map(
-        ({ name, output }) => html`
+        ({ name, output, ...column }) => html`
           <div class="view">
             <canvas
               role="img"
@@ -110,7 +116,7 @@ function dense(task, found) {
               @pointerleave=${clearProbe}
               ${ref((canvas) => canvas && paint(canvas, output, { palette, range }))}
             ></canvas>
-            <p class="who"><b class=${`mark ${name}`}>${name}</b><span class="probe"></span></p>
+            <p class="who">${who({ name, ...column })}</p>
           </div>
         `,
       )}

@@ -15,7 +15,7 @@ import { takeAway } from "./share.js";
 export const page = (session) => {
   const { state } = session;
   return html`
-    <a class="skip" href="#result">Skip to the result</a>
+    <a class="skip" href="#dials">Skip to the dials</a>
     ${header(session)}
     ${state.problem ? html`<main class="alone">${notice(session, state.problem)}</main>` : nothing}
     ${state.model && state.settings.length && !state.problem ? body(session) : nothing}
@@ -26,9 +26,10 @@ export const page = (session) => {
 
 const body = (session) => html`
   <main class="page">
-    <aside class="side" aria-label="Dials">${dials(session)}</aside>
-    <div class="results" id="result" tabindex="-1">
-      ${pictures(session)} ${outputsPanel(session)} ${networkPanel(session)}
+    ${pictures(session)} ${outputsPanel(session)}
+    <aside class="side" id="dials" tabindex="-1" aria-label="Dials">${dials(session)}</aside>
+    <div class="rest">
+      ${networkPanel(session)}
       <div class="pair">${curvePanel(session)} ${takeAway(session)}</div>
       ${qualityPanel(session)}
     </div>

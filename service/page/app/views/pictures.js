@@ -52,8 +52,7 @@ const thumbnail = ({ state, chooseExample }, { name, url }) => html`
   </button>
 `;
 
-function hint({ picture, examples }) {
-  if (picture?.note) return html`<p class="hint">${picture.label}, ${picture.note}</p>`;
+function hint({ examples }) {
   if (examples.some((e) => e.source === "calibration")) {
     return html`<p class="hint">
       This model comes without test pictures. These are synthetic ones, which it is calibrated with:
