@@ -8,7 +8,7 @@ from pydantic import Field
 from model_store.budget import Budget as Asked
 from model_store.budget import BudgetKind
 from service.costs import feasible, spent_by
-from service.schemas import Answer, Budget, Dial, Wish
+from service.schemas import WHOLE, Answer, Budget, Dial, Wish
 from service.subnets import Subnets
 
 
@@ -49,7 +49,10 @@ async def curve(subnets: Subnets, ask: CurveAsk) -> CurveAnswer:
     )
     model, request = subnets.request_of(dial)
     points = []
-    for budget in np.linspace(*feasible(model, request), ask.points).tolist():
+    budgets = np.linspace(*feasible(model, request), ask.points)
+    if ask.kind in WHOLE:
+        budgets = np.rint(budgets)
+    for budget in budgets.tolist():
         # Its own kind of budget changes nothing else about a request.
         asked = replace(request, budget=Asked(ask.kind, budget))
         choice, _ = await subnets.search(model, asked)

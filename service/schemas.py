@@ -20,6 +20,10 @@ Count = Annotated[int, Field(gt=0, le=1 << 50)]
 Milliseconds = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
+WHOLE: tuple[BudgetKind, ...] = ("parameters", "size_bytes")
+"""Kinds of budget that are whole numbers."""
+
+
 class Body(BaseModel):
     """A request: nothing unknown in it, no NaN, no silent conversions."""
 
@@ -52,8 +56,8 @@ class Budget(Body):
     @staticmethod
     def of(budget: Asked) -> "Budget":
         """A budget in the words of a request."""
-        whole = budget.kind in ("parameters", "size_bytes")
-        return Budget.model_validate({budget.kind: int(budget.value) if whole else budget.value})
+        value = int(budget.value) if budget.kind in WHOLE else budget.value
+        return Budget.model_validate({budget.kind: value})
 
     def asked(self) -> Asked:
         """The one way in which it is said."""

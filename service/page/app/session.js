@@ -73,8 +73,12 @@ export function createSession(changed) {
     try {
       const { models } = await api.get("models");
       set({ models });
+      const asked = new URLSearchParams(location.search).get("model");
       // One that shows something worth seeing at once; else the service's default.
-      const first = models.find((m) => m.examples) ?? models.find((m) => m.default);
+      const first =
+        models.find((m) => m.name === asked) ??
+        models.find((m) => m.examples) ??
+        models.find((m) => m.default);
       await selectModel(first.name);
     } catch (problem) {
       set({ problem });
@@ -99,8 +103,9 @@ export function createSession(changed) {
         curveTask: null,
         problem: null,
       });
-      if (kept) refreshAll();
-      else if (state.examples.length) await chooseExample(state.examples[0].name);
+      history.replaceState(null, "", `?model=${encodeURIComponent(name)}`);
+      if (kept || !examples.length) refreshAll();
+      else await chooseExample(state.examples[0].name);
     } catch (problem) {
       set({ problem });
       failed(problem);

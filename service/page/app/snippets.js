@@ -22,30 +22,33 @@ export function curl({ model, picture }, setting) {
 /** Python: the same with the project's client, and the ONNX file. */
 export function python({ model, picture }, setting) {
   const { budget, preference } = dialOf(model, setting);
-  const headers = key.get() ? `, headers={"Authorization": f"Bearer {os.environ['SLIMDIAL_KEY']}"}` : "";
-  const needs = [key.get() ? "import os" : "", picture && picture.example !== null ? "from urllib.request import urlopen" : ""];
+  const bearer = key.get() ? ", headers=headers" : "";
+  const example = picture !== null && picture.example !== null;
+  const imports = [
+    ...(key.get() ? ["import os"] : []),
+    ...(example ? ["from urllib.request import Request, urlopen"] : []),
+  ];
+  const path = example && `/models/${model.name}/examples/${picture.example}/picture`;
   const lines = [
-    ...needs.filter(Boolean),
-    ...(needs.some(Boolean) ? [""] : []),
+    ...imports,
+    ...(imports.length ? [""] : []),
     "from service.client import Client",
     "",
     `url = ${JSON.stringify(address())}`,
-    `with Client(url${headers}) as client:`,
+    ...(key.get() ? [`headers = {"Authorization": f"Bearer {os.environ['SLIMDIAL_KEY']}"}`] : []),
+    ...(example ? [`image = urlopen(Request(url + ${JSON.stringify(path)}${bearer})).read()`] : []),
+    `with Client(url${bearer}) as client:`,
     "    subnet = client.subnet(",
     `        model=${JSON.stringify(model.name)},`,
     `        budget=${pythonic(budget)},`,
     `        preference=${pythonic(preference)},`,
     "    )",
+    "    print(subnet.subnet_id, subnet.gmacs)",
+    ...(picture
+      ? [`    prediction = client.predict(${example ? "image" : JSON.stringify(picture.name)}, subnet)`]
+      : []),
+    `    with open("${model.name}.onnx", "wb") as file:`,
+    "        file.write(client.onnx(subnet))",
   ];
-  if (picture) {
-    const image =
-      picture.example === null
-        ? JSON.stringify(picture.name)
-        : `urlopen(f"{url}/models/${model.name}/examples/${picture.example}/picture").read()`;
-    lines.push(`    prediction = client.predict(${image}, subnet)`, "    print(subnet.gmacs, list(prediction.outputs))");
-  } else {
-    lines.push("    print(subnet.gmacs)");
-  }
-  lines.push(`    with open("${model.name}.onnx", "wb") as file:`, "        file.write(client.onnx(subnet))");
   return lines.join("\n");
 }

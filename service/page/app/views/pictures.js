@@ -25,6 +25,9 @@ export const pictures = (session) => {
     >
       <h2 id="pictures-title">Picture</h2>
       ${state.examples.map((example) => thumbnail(session, example))}
+      ${state.picture?.example === null && state.picture.url
+        ? html`<span class="thumbnail own"><img src=${state.picture.url} alt=${state.picture.label} width="56" height="56" /></span>`
+        : nothing}
       <label class="open">
         <input
           type="file"
