@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -60,7 +59,7 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def look(browser: Browser, page_url: str) -> Iterator[Open]:
-    """Opens the page. At the end nothing may have been complained about or loaded from elsewhere."""
+    """Opens the page. In the end nothing was complained about, or loaded from elsewhere."""
     opened: list[tuple[Page, list[str]]] = []
 
     def open_page(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 8_000
 """A sub-network is cut out meanwhile, on a machine that may be busy."""
 
 expect.set_options(timeout=PATIENCE_MS)

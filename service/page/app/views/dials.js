@@ -87,7 +87,7 @@ function budget(session, setting) {
             inputmode="decimal"
             step="any"
             aria-label="Budget, exactly"
-            .value=${live(String(Number(value.toPrecision(4))))}
+            .value=${String(Number(value.toPrecision(4)))}
             @change=${typed}
           />
           <span>${unit}</span>

@@ -6,7 +6,7 @@ const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
 export const header = ({ state, selectModel, say }) => html`
   <header class="top">
-    <a class="brand" href="./"><img src="page/icon.svg" alt="" width="22" height="22" />slimdial</a>
+    <h1 class="brand"><img src="page/icon.svg" alt="" width="22" height="22" />slimdial</h1>
     <label class="field model">
       <span>Model</span>
       <select @change=${(e) => selectModel(e.target.value)} ?disabled=${!state.models.length}>
