@@ -143,6 +143,7 @@ export function createSession(changed) {
   function refresh(i, pause = PAUSE_MS) {
     clearTimeout(waiting[i]);
     waiting[i] = setTimeout(() => run(i), pause);
+    setRun(i, { stage: "dialling", since: performance.now() });
   }
 
   async function run(i) {
@@ -152,7 +153,7 @@ export function createSession(changed) {
     const { signal } = controller;
     const { model, picture } = state;
     const setting = state.settings[i];
-    setRun(i, { stage: "dialling", since: performance.now(), problem: null });
+    setRun(i, { problem: null });
     try {
       const subnet = await api.post("subnet", dialOf(model, setting), signal);
       if (subnet.cache === "miss") state.usualBuildMs = performance.now() - state.runs[i].since;

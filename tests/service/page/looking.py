@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE_MS = 8_000
+PATIENCE_MS = 30_000
 """A sub-network is cut out meanwhile, on a machine that may be busy."""
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -57,6 +57,8 @@ class Looking:
 
     def settled(self, outputs: int = 1) -> "Looking":
         """Waits until everything that was asked for is shown."""
+        # What was done last is drawn in the next frame.
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         expect(self.page.locator(".outputs")).to_have_attribute("aria-busy", "false")
         expect(self.page.locator(".tile .who, .tile .ranking")).not_to_have_count(0)
         expect(self.page.locator(".chart svg")).to_be_visible()

@@ -94,7 +94,7 @@ def test_numbers_are_read_from_pngs_exactly(look: Open, page_url: str) -> None:
 def test_progress_is_shown_while_a_sub_network_is_cut_out(look: Open) -> None:
     held: list[Route] = []
     seen = look().settled()
-    seen.page.route("**/subnet", held.append)
+    seen.page.route("**/subnet", lambda route: held.append(route))
     seen.budget.press("ArrowRight")
     progress = seen.page.get_by_role("progressbar")
     expect(progress).to_be_visible()
@@ -134,7 +134,7 @@ def test_a_picture_can_be_dropped(look: Open) -> None:
     panel.dispatch_event("dragover", {"dataTransfer": data})
     expect(panel).to_have_class(re.compile("over"))
     panel.dispatch_event("drop", {"dataTransfer": data})
-    expect(seen.page.get_by_text("dropped.png")).to_be_visible()
+    expect(seen.page.locator(".tile.input")).to_contain_text("dropped.png")
     expect(seen.tile("depth").locator("canvas")).to_have_js_property("width", 70)
 
 

@@ -139,6 +139,6 @@ const preference = (session, task, value, only) => html`
       .style=${`--at: ${value}`}
       @input=${(e) => session.setPreferences({ [task.name]: Number(e.target.value) / PARTS })}
     />
-    <output for=${`task-${task.name}`}>${value.toFixed(2)}</output>
+    <span class="value" aria-hidden="true">${value.toFixed(2)}</span>
   </li>
 `;

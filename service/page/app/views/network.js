@@ -18,8 +18,8 @@ export const networkPanel = ({ state }) => html`
 
 const one = (state, { subnet, outputs }, i) => html`
   <div class="subnet" data-setting=${"AB"[i]} ?data-shown=${outputs !== null}>
+    ${state.runs.length > 1 ? html`<h3><b class=${`mark ${"AB"[i]}`}>${"AB"[i]}</b></h3>` : nothing}
     <dl class="facts">
-      ${state.runs.length > 1 ? html`<div class="letter"><b class=${`mark ${"AB"[i]}`}>${"AB"[i]}</b></div>` : nothing}
       ${fact("GMACs", format.gmacs(subnet.gmacs), format.percent(subnet.gmacs / state.model.budgets.gmacs.max, 0) + " of full")}
       ${fact("Size", format.bytes(subnet.size_bytes), `${format.count(subnet.parameters)} parameters`)}
       ${latency(state.latencies[subnet.subnet_id])}

@@ -21,7 +21,12 @@ export const outputsPanel = (session) => {
       <h2 id="outputs-title" class="hidden">Outputs</h2>
       ${state.runs.map((run, i) => progress(session, run, i))}
       ${problems.map((run) => notice(session, run.problem))}
-      <div class=${state.model.tasks.length > 8 ? "tiles small" : "tiles"}>
+      <div
+        class=${state.model.tasks.length > 8 ? "tiles small" : "tiles"}
+        tabindex="0"
+        role="group"
+        aria-label="Outputs by task"
+      >
         ${state.picture?.url ? input(state.picture) : nothing}
         ${repeat(
           state.model.tasks,
