@@ -10,7 +10,7 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,16 +166,37 @@ def read_images(file: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint
         pixels = int(np.prod(shape, dtype=object))
         if pixels > CALIBRATION_BYTES:
             raise ValueError(f"{pixels} bytes of images exceed the limit of {CALIBRATION_BYTES}")
-        with archive.open("images.npy") as member:
-            if np.lib.format.read_magic(member) != (1, 0):
-                raise ValueError("an array in npy format 1.0 expected")
-            found, fortran, dtype = np.lib.format.read_array_header_1_0(member)
-            if (found, fortran, dtype) != (shape, False, np.dtype(np.uint8)):
-                raise ValueError(f"uint8 images {shape} expected, found {dtype} {found}")
-            content = member.read(pixels + 1)
-        if len(content) != pixels:
-            raise ValueError(f"{pixels} bytes of images expected, found {len(content)}")
-        return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+        return _array(archive, "images", shape, np.dtype(np.uint8))
+
+
+def read_arrays(
+    file: Path, expected: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file: some of these names, of exactly these shapes and types.
+
+    As careful as :func:`read_images`; the caller sees to it that the shapes are small.
+    """
+    with naming(file), zipfile.ZipFile(io.BytesIO(_small(file))) as archive:
+        names = [n.removesuffix(".npy") for n in archive.namelist()]
+        if unknown := sorted(set(names) - set(expected)):
+            raise ValueError(f"arrays of {sorted(expected)} expected, found {unknown[:5]}")
+        return {name: _array(archive, name, *expected[name]) for name in names}
+
+
+def _array(
+    archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    with archive.open(f"{name}.npy") as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError("an array in npy format 1.0 expected")
+        found = np.lib.format.read_array_header_1_0(member)
+        if found != (shape, False, dtype):
+            raise ValueError(f"{dtype} {name} {shape} expected, found {found[2]} {found[0]}")
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        content = member.read(size + 1)
+    if len(content) != size:
+        raise ValueError(f"{size} bytes of {name} expected, found {len(content)}")
+    return np.frombuffer(content, dtype=dtype).reshape(shape)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

@@ -15,7 +15,17 @@ from service.connections import Doors
 from service.leaving import Leaving, on_signals
 from service.metrics import Metrics
 from service.middleware import Identified, Measured
-from service.routes import docs, models, oip, oip_repository, operations, predict, subnets
+from service.routes import (
+    curve,
+    docs,
+    models,
+    oip,
+    oip_repository,
+    operations,
+    page,
+    predict,
+    subnets,
+)
 from service.runtime import run
 from service.security.access import Access
 from service.security.headers import Guarded
@@ -66,7 +76,7 @@ def create_app(
     )
     app.state.access = Access(keyring, counted)
     # Routes are tried in turn: those that are asked most come first.
-    for resource in (predict, subnets, operations, docs, models, oip, oip_repository):
+    for resource in (predict, subnets, operations, models, curve, page, docs, oip, oip_repository):
         app.include_router(resource.router)
     app.include_router(oip.health)
     errors.install(app)

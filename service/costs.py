@@ -22,6 +22,13 @@ class Spent:
     """The budget in GMACs, where it is one of GMACs or a fraction of them."""
 
 
+def feasible(model: PublishedModel, request: SubnetRequest) -> tuple[float, float]:
+    """Costs of the smallest and the largest sub-network with a request's tasks, in its unit."""
+    counted = cost_model(model, request).for_tasks(request.tasks)
+    least, most = (counted.of(a) for a in (model.space.smallest(), model.space.largest()))
+    return least / counted.unit.scale, most / counted.unit.scale
+
+
 def spent_by(model: PublishedModel, request: SubnetRequest, choice: Choice) -> Spent:
     """What a sub-network that was only searched uses of the budget that it was asked for with."""
     counted = cost_model(model, request).for_tasks(request.tasks)

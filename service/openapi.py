@@ -8,15 +8,18 @@ from pydantic.json_schema import models_json_schema
 
 from service import openapi_answers as answered
 from service import openapi_examples as examples
+from service.curve import CurveAsk
 from service.oip.reading import HEADER
 from service.oip.schemas import IndexBody, InferBody, LoadBody, UnloadBody
 from service.patience import HEADER as TIMEOUT
 from service.patience import LONGEST_MS
 from service.schemas import Dial, PredictBody, PredictQuery, Problem
 from service.security import access
+from service.timing import LatencyAsk
 
 # Answered whatever the state of the service.
 _ALWAYS = frozenset({"/livez", "/v2/health/live"})
+_ASKED = (Dial, PredictBody, PredictQuery, CurveAsk, LatencyAsk)
 _OTHER_SCHEME = "header"
 _OIP = (InferBody, IndexBody, LoadBody, UnloadBody)
 _REF = "#/components/schemas/{model}"
@@ -109,7 +112,7 @@ def install(app: FastAPI, with_keys: bool) -> None:
 
     def complete() -> dict[str, Any]:
         document = made()
-        models: list[type[BaseModel]] = [Dial, PredictBody, PredictQuery, Problem, *_OIP]
+        models: list[type[BaseModel]] = [*_ASKED, Problem, *_OIP]
         _, extra = models_json_schema([(m, "validation") for m in models], ref_template=_REF)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(extra["$defs"])

@@ -92,7 +92,22 @@ _SUBNET = {
         "self": f"/subnet/{SUBNET_ID}",
         "onnx": f"/subnet/{SUBNET_ID}/onnx",
         "predict": f"/predict?subnet_id={SUBNET_ID}",
+        "latency": f"/subnet/{SUBNET_ID}/latency",
     },
+}
+_EXAMPLE = {
+    "name": "0",
+    "source": "test",
+    "links": {"self": "/models/rooms/examples/0", "picture": "/models/rooms/examples/0/picture"},
+}
+_DEPTH = {
+    "kind": "depth",
+    "height": 480,
+    "width": 640,
+    "encoding": "png16",
+    "data": "iVBORw0KGgo=",
+    "scale": 0.001,
+    "unit": "m",
 }
 _SUMMARY = {
     "name": "rooms",
@@ -116,7 +131,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "cache": {"where": "redis", "memory_entries": 0, "memory_bytes": 0},
         "sessions": {"count": 2, "bytes": 34014185},
     },
-    ("get", "/models"): {"models": [_SUMMARY]},
+    ("get", "/models"): {"models": [_SUMMARY | {"examples": 4}]},
     ("post", "/subnet"): {
         **_SUBNET,
         "budget": {"gmacs": 0.25},
@@ -131,18 +146,36 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "gmacs": 0.248777472,
         "cache": "hit",
         "timings_ms": {"decode": 0.4, "infer": 6.1, "encode": 1.2},
-        "outputs": {
-            "depth": {
-                "kind": "depth",
-                "height": 480,
-                "width": 640,
-                "encoding": "png16",
-                "data": "iVBORw0KGgo=",
-                "scale": 0.001,
-                "unit": "m",
+        "outputs": {"depth": _DEPTH},
+    },
+    ("post", "/curve"): {
+        "model": "rooms",
+        "version": "1",
+        "points": [
+            {
+                "budget": 0.290105216,
+                "cost": 0.289894272,
+                "gmacs": 0.289894272,
+                "subnet_id": SUBNET_ID,
+                "predicted": _SUBNET["predicted"],
             }
+        ],
+    },
+    ("post", "/subnet/{subnet_id}/latency"): {
+        "subnet_id": SUBNET_ID,
+        "runs": 20,
+        "fastest_ms": 6.1,
+        "median_ms": 6.3,
+        "slowest_ms": 9.0,
+        "place": {
+            "provider": "CPUExecutionProvider",
+            "threads": 1,
+            "precision": "fp32",
+            "machine": "x86_64",
         },
     },
+    ("get", "/models/{name}/examples"): {"examples": [_EXAMPLE | {"truth": ["semseg", "depth"]}]},
+    ("get", "/models/{name}/examples/{example}"): _EXAMPLE | {"truth": {"depth": _DEPTH}},
     ("get", "/v2"): {
         "name": "slimdial",
         "version": "0.1.0",
@@ -175,6 +208,10 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("get", "/models/{name}"): {
         **_SUMMARY,
         "digest": _SHA256,
+        "budgets": {
+            "gmacs": {"min": 0.127263488, "max": 0.452946944},
+            "fraction": {"min": 0.281, "max": 1.0},
+        },
         "tasks": [
             {
                 "name": "depth",
@@ -192,6 +229,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
             "mean": [0.5, 0.5, 0.5],
             "std": [0.25, 0.25, 0.25],
         },
+        "groups": [{"name": "stem", "task": None, "channels": [16, 32]}],
         "widths": {"encoder": {"stem": [0.5, 1.0]}, "decoders": {"depth": [0.5, 1.0]}},
         "provenance": {
             "dataset": "rooms",

@@ -77,8 +77,25 @@ REQUESTS: Mapping[tuple[str, str], Mapping[str, Examples]] = {
         "application/json": {
             "subnet": _of("With a sub-network", {"image": _PNG, "subnet_id": SUBNET_ID}),
             "dial": _of("With the dials", {"image": _PNG, **_DIAL}),
+            "example": _of("One of the model's examples, measured", {"example": "0", **_DIAL}),
             "neither": _of("With neither", {"image": _PNG}, status=422),
         },
+    },
+    ("post", "/curve"): {
+        "application/json": {
+            "depth": _of(
+                "Depth above all, at three budgets",
+                {"model": "rooms", "preference": {"depth": 1.0, "semseg": 0.3}, "points": 3},
+            ),
+            "latency": _of(
+                "Latency, of a model without a profile",
+                {"model": "rooms", "kind": "latency_ms"},
+                status=422,
+            ),
+        }
+    },
+    ("post", "/subnet/{subnet_id}/latency"): {
+        "application/json": {"runs": _of("Five runs", {"runs": 5})}
     },
     ("post", "/v2/models/{name}/infer"): {"application/json": _INFER},
     ("post", "/v2/models/{name}/versions/{version}/infer"): {
@@ -112,4 +129,4 @@ def parameters(path: str) -> Mapping[str, str]:
     """Values of a path's parameters that go with the examples of its body."""
     if path.startswith("/v2"):
         return {"name": "caltech100", "version": VERSION}
-    return {"name": "rooms", "subnet_id": SUBNET_ID}
+    return {"name": "rooms", "subnet_id": SUBNET_ID, "example": "0"}

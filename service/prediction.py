@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import onnxruntime as ort  # type: ignore[import-untyped]
 from pydantic_core import to_json
 
+from model_store.examples import Example
 from model_store.manifest import Task
 from model_store.published import PublishedModel
 from model_store.subnetwork import SubnetMetadata
@@ -18,6 +19,7 @@ from service import logs
 from service.autopilot.pilot import Autopilot
 from service.batches import Outputs
 from service.errors import UnprocessableError
+from service.examples import measured
 from service.imaging import ImageLimits, Picture, decode
 from service.lanes import Lanes, Work
 from service.outputs import Output, as_json, as_npz, check_size, interpret
@@ -31,6 +33,20 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 Form = Literal["application/json", "application/x-npz", "image/png"]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The image of a prediction."""
+
+    content: bytes
+    example: Example | None = None
+    """The example that it is of, where it is one."""
+
+
+Image = Callable[[PublishedModel], Sent]
+"""Gives the image for the model that predicts; called in a worker thread, may raise a ServiceError.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,7 @@ class Answered:
 class _Job:
     """Everything that a worker thread needs for one prediction."""
 
-    image: Callable[[], bytes]
+    image: Image
     form: Form
     drawn: str | None
     subnet_id: str
@@ -65,6 +81,7 @@ class _Prepared:
 
     job: _Job
     tasks: Mapping[str, Task]
+    example: Example | None
     picture: Picture
     decode_s: float
 
@@ -132,13 +149,13 @@ class Predictions:
         return self._parts.lanes.running
 
     async def predict(
-        self, query: PredictQuery, image: Callable[[], bytes], form: Form, deadline: float
+        self, query: PredictQuery, image: Image, form: Form, deadline: float
     ) -> Answered:
         """Predicts with the sub-network that a query names or dials.
 
         Args:
             query: the sub-network, and the task to draw.
-            image: gives the image file; called in a worker thread, may raise a ServiceError.
+            image: gives the image file.
             form: what to answer with.
             deadline: in seconds of the event loop's clock.
 
@@ -218,7 +235,8 @@ class Predictions:
         start = time.perf_counter()
         tasks = _wanted(job)
         spec = job.model.manifest.input
-        picture = decode(job.image(), spec.height, spec.width, self._image_limits)
+        sent = job.image(job.model)
+        picture = decode(sent.content, spec.height, spec.width, self._image_limits)
         check_size(
             tasks,
             picture.height,
@@ -234,7 +252,8 @@ class Predictions:
             tuple(tasks),
             picture.input_NCHW,
         )
-        return _Prepared(job, tasks, picture, time.perf_counter() - start), work
+        decode_s = time.perf_counter() - start
+        return _Prepared(job, tasks, sent.example, picture, decode_s), work
 
     def _encode(self, prepared: _Prepared, raw: Outputs, infer_s: float) -> Answered:
         start = time.perf_counter()
@@ -246,7 +265,7 @@ class Predictions:
             case "image/png":
                 content = draw(next(iter(outputs.values())))
             case "application/json":
-                content = _json(job, outputs, prepared.decode_s, infer_s, start)
+                content = _json(prepared, outputs, infer_s, start)
         return Answered(content, job.form, job.subnet_id, job.metadata.gmacs)
 
 
@@ -260,8 +279,9 @@ def _wanted(job: _Job) -> Mapping[str, Task]:
 
 
 def _json(
-    job: _Job, outputs: Mapping[str, Output], decode_s: float, infer_s: float, start: float
+    prepared: _Prepared, outputs: Mapping[str, Output], infer_s: float, start: float
 ) -> bytes:
+    job, example = prepared.job, prepared.example
     answers = {name: as_json(output) for name, output in outputs.items()}
     body = {
         "subnet_id": job.subnet_id,
@@ -269,10 +289,11 @@ def _json(
         "cache": job.cache,
         **({} if job.level is None else {"level": job.level}),
         "timings_ms": {
-            "decode": 1e3 * decode_s,
+            "decode": 1e3 * prepared.decode_s,
             "infer": 1e3 * infer_s,
             "encode": 1e3 * (time.perf_counter() - start),
         },
         "outputs": answers,
+        **({} if example is None else {"measured": measured(example, outputs)}),
     }
     return to_json(body, inf_nan_mode="null")

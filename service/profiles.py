@@ -49,12 +49,12 @@ class Profiles:
             place: where networks run.
         """
         self._folder = data_dir / _FOLDER
-        self._place = place
+        self.place = place
         self._read: dict[Path, tuple[tuple[int, int, int], LatencyProfile | None]] = {}
 
     def path_of(self, model: PublishedModel) -> Path:
         """The file of a model's profile."""
-        key = f"{model.digest}\n{self._place.model_dump_json()}"
+        key = f"{model.digest}\n{self.place.model_dump_json()}"
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
     def of(self, model: PublishedModel) -> LatencyProfile | None:
@@ -95,7 +95,7 @@ class Profiles:
         except (OSError, ValidationError) as error:
             log.warning("latency profile %s is not usable: %s", path.name, type(error).__name__)
             return None
-        if (profile.model_digest, profile.place) != (model.digest, self._place):
+        if (profile.model_digest, profile.place) != (model.digest, self.place):
             log.warning("latency profile %s is that of another model or place", path.name)
             return None
         return profile

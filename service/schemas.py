@@ -20,6 +20,10 @@ Count = Annotated[int, Field(gt=0, le=1 << 50)]
 Milliseconds = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
+WHOLE: tuple[BudgetKind, ...] = ("parameters", "size_bytes")
+"""Kinds of budget that are whole numbers."""
+
+
 class Body(BaseModel):
     """A request: nothing unknown in it, no NaN, no silent conversions."""
 
@@ -52,8 +56,8 @@ class Budget(Body):
     @staticmethod
     def of(budget: Asked) -> "Budget":
         """A budget in the words of a request."""
-        whole = budget.kind in ("parameters", "size_bytes")
-        return Budget.model_validate({budget.kind: int(budget.value) if whole else budget.value})
+        value = int(budget.value) if budget.kind in WHOLE else budget.value
+        return Budget.model_validate({budget.kind: value})
 
     def asked(self) -> Asked:
         """The one way in which it is said."""
@@ -61,7 +65,9 @@ class Budget(Body):
         return Asked(kind, float(getattr(self, kind)))
 
 
-class _Wish(Body):
+class Wish(Body):
+    """A preference per task, and what else a sub-network is to be."""
+
     model: Name | None = Field(None, description="The default model if not given.")
     preference: dict[Name, Preference] = Field(
         default_factory=dict,
@@ -75,13 +81,13 @@ class _Wish(Body):
     precision: Precision = "fp32"
 
 
-class Dial(_Wish):
+class Dial(Wish):
     """Which sub-network: a budget and a preference per task."""
 
     budget: Budget
 
 
-class PredictQuery(_Wish):
+class PredictQuery(Wish):
     """A prediction without its image: a known sub-network, or a dial."""
 
     subnet_id: Name | None = None
@@ -108,9 +114,18 @@ class PredictQuery(_Wish):
 
 
 class PredictBody(PredictQuery):
-    """A prediction with its image in base64."""
+    """A prediction with its image in base64, or of one of the model's examples."""
 
-    image: str = Field(description="JPEG, PNG or WebP in base64.")
+    image: str | None = Field(None, description="JPEG, PNG or WebP in base64.")
+    example: Name | None = Field(
+        None, description="Of GET /models/NAME/examples; what is predicted is measured."
+    )
+
+    @model_validator(mode="after")
+    def _one_picture(self) -> "PredictBody":
+        if (self.image is None) == (self.example is None):
+            raise ValueError("exactly one of image and example is needed")
+        return self
 
 
 class Answer(BaseModel):
@@ -161,6 +176,9 @@ class PredictAnswer(Answer):
     level: int | None = None
     timings_ms: dict[str, float]
     outputs: dict[str, dict[str, Any]]
+    measured: dict[str, dict[str, float | str]] | None = None
+    """Of examples: task to the ``metric``'s name and its ``value`` for this picture, for the tasks
+    whose ground truth is known."""
 
 
 class ModelSummary(Answer):
@@ -171,6 +189,8 @@ class ModelSummary(Answer):
     method: str
     default: bool
     tasks: tuple[str, ...]
+    examples: int
+    """Test pictures with ground truth that it comes with."""
     budget: dict[str, float]
     links: dict[str, str]
 
@@ -190,6 +210,23 @@ class TaskAnswer(Answer):
     labels: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     metric: Metric
+
+
+class BudgetRange(Answer):
+    """The budgets of one kind that make a difference, with all tasks kept."""
+
+    min: float
+    max: float
+
+
+class GroupAnswer(Answer):
+    """A group of channels that are cut together."""
+
+    name: str
+    task: str | None
+    """The task whose decoder it is; None for the encoder's."""
+    channels: tuple[int, ...]
+    """The counts that can be chosen, ascending; the last is the full network's."""
 
 
 class WidthChoices(Answer):
@@ -213,6 +250,11 @@ class ModelAnswer(Answer):
     input: InputSpec
     budget: dict[str, float]
     """``min_gmacs`` and ``max_gmacs`` with all tasks kept; more than the maximum buys nothing."""
+    budgets: dict[BudgetKind, BudgetRange]
+    """The same for every kind of budget; ``latency_ms`` where the machine that answers has a
+    profile of the model."""
+    groups: tuple[GroupAnswer, ...]
+    """In the order of the network."""
     widths: WidthChoices
     provenance: Provenance
     report: dict[str, Any]

@@ -13,6 +13,7 @@ from model_store.cache import SubnetCache
 from model_store.cache_flights import Flights
 from model_store.cache_records import StoredSubnet
 from model_store.calibration import Providers
+from model_store.latency import LatencyProfile, Place
 from model_store.published import PublishedModel
 from model_store.subnetwork import (
     Choice,
@@ -108,6 +109,15 @@ class Subnets:
         """Whole seconds until the sub-networks that are being built now will be there."""
         return self._building.builds.retry_after_s
 
+    def profile_of(self, model: PublishedModel) -> LatencyProfile | None:
+        """The model's latency profile here, if there is one."""
+        return self._profiles.of(model)
+
+    @property
+    def place(self) -> Place:
+        """Where networks run."""
+        return self._profiles.place
+
     def request_of(self, dial: Dial) -> tuple[PublishedModel, SubnetRequest]:
         """What a dial asks of which model.
 
@@ -154,7 +164,7 @@ class Subnets:
             async def chosen() -> Choice:
                 if choice is not None:
                     return choice
-                again, timings["search"] = await self._search(model, request)
+                again, timings["search"] = await self.search(model, request)
                 return again
 
             stored, took = await self._build(model, subnet_id, chosen)
@@ -229,13 +239,22 @@ class Subnets:
             known = await self._cache.subnet_of(digest, counted=False)
             if known is not None:
                 return known, None, 0.0
-            choice, milliseconds = await self._search(model, request)
+            choice, milliseconds = await self.search(model, request)
             await self._cache.link(digest, choice.subnet_id)
             return choice.subnet_id, choice, milliseconds
 
         return await self._searches.run(digest, work)
 
-    async def _search(self, model: PublishedModel, request: SubnetRequest) -> tuple[Choice, float]:
+    async def search(self, model: PublishedModel, request: SubnetRequest) -> tuple[Choice, float]:
+        """Chooses the widths for a request, and builds nothing.
+
+        Returns:
+            The choice, and how many milliseconds it took.
+
+        Raises:
+            InfeasibleBudget: no sub-network is that small.
+            OverloadedError: as many searches wait as may.
+        """
         async with self._building.searches.enter():
             start = time.perf_counter()
             choice = await self._run(partial(choose, model, request))

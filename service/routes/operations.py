@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from service.errors import UnavailableError
 from service.openapi import problems
@@ -12,12 +12,6 @@ from service.routes.deps import RuntimeDep
 from service.security.access import needs
 
 router = APIRouter(tags=["operations"])
-
-
-@router.get("/", include_in_schema=False)
-async def index(request: Request) -> Response:
-    """People who open the bare address want the documentation."""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 @router.get("/livez", summary="Is the process alive?")

@@ -3,18 +3,21 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
+from model_store.published import PublishedModel
 from service.accept import negotiate
 from service.bodies import media_type, parse_json
 from service.errors import BadRequestError, UnprocessableError, UnsupportedMediaError
+from service.examples import example_of
 from service.openapi import prediction_body, problems
 from service.patience import patience, seconds_of
+from service.prediction import Image, Sent
 from service.queries import query_of
 from service.routes.deps import RuntimeDep
 from service.schemas import PredictAnswer, PredictBody, PredictQuery
@@ -41,6 +44,9 @@ _FORM_FIELD_BYTES = 1 << 16
 async def predict(request: Request, runtime: RuntimeDep) -> Response:
     """Send the image as a multipart file field `image`, as the raw body, or in base64 JSON.
 
+    JSON may name an `example` of the model instead; what is predicted is then measured against its
+    ground truth.
+
     Name a `subnet_id`, or a `budget` and a `preference`. Dense outputs have the size of the image
     (EXIF orientation applied): segmentation as a PNG of class indices, depth as a 16-bit PNG in
     units of `scale`, normals and probabilities as 8-bit PNGs (`value = pixel * scale + offset`).
@@ -55,20 +61,20 @@ async def predict(request: Request, runtime: RuntimeDep) -> Response:
     return Response(answered.content, media_type=answered.media_type, headers=served)
 
 
-async def _read(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
+async def _read(request: Request) -> tuple[PredictQuery, Image]:
     kind = media_type(request)
     if kind == "multipart/form-data":
         return await _from_form(request)
     if kind.startswith("image/"):
         query = query_of(request.query_params.multi_items())
         body = await request.body()
-        return query, lambda: body
+        return query, lambda _: Sent(body)
     if kind == "application/json":
         if request.query_params:
             raise UnprocessableError("with a JSON body, everything goes into the JSON")
         # A body of many megabytes takes long enough to parse to hold up others.
         asked = await asyncio.to_thread(parse_json, await request.body(), PredictBody)
-        return asked, lambda: _decoded(asked.image)
+        return asked, partial(_from_json, asked)
     raise UnsupportedMediaError(
         "send the image as multipart/form-data (file field `image`), as the raw body with "
         "Content-Type: image/jpeg, image/png or image/webp, or as JSON with `image` in base64"
@@ -81,7 +87,7 @@ class _InMemory(MultiPartParser):
     spool_max_size = 0  # means without bound
 
 
-async def _from_form(request: Request) -> tuple[PredictQuery, Callable[[], bytes]]:
+async def _from_form(request: Request) -> tuple[PredictQuery, Image]:
     async with contextlib.aclosing(request.stream()) as stream:
         form = _InMemory(
             request.headers, stream, max_files=1, max_fields=300, max_part_size=_FORM_FIELD_BYTES
@@ -98,11 +104,14 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Callable[[], bytes
         text = [(n, v) for n, v in fields.multi_items() if isinstance(v, str)]
         query = query_of([*request.query_params.multi_items(), *text])
         content = await image.read()
-        return query, lambda: content
+        return query, lambda _: Sent(content)
 
 
-def _decoded(text: str) -> bytes:
+def _from_json(asked: PredictBody, model: PublishedModel) -> Sent:
+    if asked.example is not None:
+        example = example_of(model, asked.example)
+        return Sent(example.picture, example)
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return Sent(base64.b64decode("".join((asked.image or "").split()), validate=True))
     except ValueError as error:
         raise UnprocessableError(f"image is not valid base64: {error}") from error

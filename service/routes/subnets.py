@@ -13,6 +13,7 @@ from service.patience import patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
 from service.security.access import needs
+from service.timing import LatencyAnswer, LatencyAsk, time_runs
 
 router = APIRouter(prefix="/subnet", tags=["sub-networks"])
 
@@ -87,6 +88,23 @@ async def onnx(subnet_id: str, request: Request, runtime: RuntimeDep) -> Respons
     )
 
 
+@router.post(
+    "/{subnet_id}/latency",
+    dependencies=[needs("predict")],
+    summary="How long it takes here and now",
+    openapi_extra=json_body(LatencyAsk) | timeout_header(),
+    responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
+)
+async def latency(subnet_id: str, request: Request, runtime: RuntimeDep) -> LatencyAnswer:
+    """Runs it on a grey picture, at batch 1. On a busy machine the fastest run says most."""
+    seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
+    ask = await read_json(request, LatencyAsk)
+    async with patience(request.receive, seconds) as deadline:
+        return await time_runs(
+            runtime.predictions, runtime.subnets.place, subnet_id, ask.runs, deadline
+        )
+
+
 def _described(subnet_id: str, stored: StoredSubnet) -> dict[str, Any]:
     """The fields of a SubnetAnswer."""
     known = stored.metadata
@@ -108,6 +126,7 @@ def _described(subnet_id: str, stored: StoredSubnet) -> dict[str, Any]:
             "self": self_link,
             "onnx": f"{self_link}/onnx",
             "predict": f"/predict?subnet_id={subnet_id}",
+            "latency": f"{self_link}/latency",
         },
     }
 

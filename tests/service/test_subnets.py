@@ -32,7 +32,7 @@ async def test_a_dial_is_answered_with_a_subnetwork_that_fits(service: Running) 
     assert set(answer["predicted"]) == set(service.model.space.tasks)
     assert set(answer["timings_ms"]) == {"search", "extract", "calibrate", "store"}
     assert all(ms > 0 for ms in answer["timings_ms"].values())
-    assert set(answer["links"]) == {"self", "onnx", "predict"}
+    assert set(answer["links"]) == {"self", "onnx", "predict", "latency"}
 
 
 async def test_the_same_dial_is_a_hit_with_the_same_id(service: Running) -> None:

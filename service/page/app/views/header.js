@@ -1,0 +1,50 @@
+// The bar at the top: which model, and which theme.
+
+import { html } from "../../vendor/lit-html/lit-html.js";
+
+const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
+
+export const header = ({ state, selectModel, say }) => html`
+  <header class="top">
+    <h1 class="brand"><img src="page/icon.svg" alt="" width="22" height="22" />slimdial</h1>
+    <label class="field model">
+      <span>Model</span>
+      <select @change=${(e) => selectModel(e.target.value)} ?disabled=${!state.models.length}>
+        ${state.models.map(
+          (m) => html`<option value=${m.name} ?selected=${m.name === state.model?.name}>
+            ${m.name}
+          </option>`,
+        )}
+      </select>
+    </label>
+    <p class="about">${state.model ? about(state.model) : ""}</p>
+    <nav aria-label="More"><a href="docs">API</a></nav>
+    <label class="field theme">
+      <span>Theme</span>
+      <select @change=${(e) => setTheme(e.target.value, say)}>
+        ${Object.entries(THEMES).map(
+          ([value, text]) => html`<option value=${value} ?selected=${value === theme()}>
+            ${text}
+          </option>`,
+        )}
+      </select>
+    </label>
+  </header>
+`;
+
+const about = ({ version, input, provenance, tasks }) =>
+  `version ${version} · ${tasks.length} tasks · ${input.width} × ${input.height} · ${provenance.license}`;
+
+const theme = () => document.documentElement.dataset.theme ?? "auto";
+
+function setTheme(value, say) {
+  const { dataset } = document.documentElement;
+  if (value === "auto") {
+    delete dataset.theme;
+    localStorage.removeItem("slimdial-theme");
+  } else {
+    dataset.theme = value;
+    localStorage.setItem("slimdial-theme", value);
+  }
+  say(`Theme: ${THEMES[value]}`);
+}

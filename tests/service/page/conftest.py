@@ -1,0 +1,122 @@
+"""A browser, a service for it to look at, and pages that must not complain."""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from model_store.published import default_root
+from tests.service.page.looking import Looking
+from tests.service.process import ROOT, serving
+from tests.tiny_examples import publish_tiny_with_examples
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAX_PIXELS = 400_000
+"""Less than the page scales pictures down to, so that the service can refuse one."""
+
+Open = Callable[..., Looking]
+
+
+def find_browser() -> str:
+    named = os.environ.get("SLIMDIAL_CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.fail(
+            "the page is tested in Chromium, and there is none: `apt-get install chromium`, or "
+            "name one in SLIMDIAL_CHROMIUM"
+        )
+    return found
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(),
+            # As root, in a container, Chromium has no sandbox of its own.
+            chromium_sandbox=os.getuid() != 0,
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with the models that ship and the tiny one."""
+    root = tmp_path_factory.mktemp("models")
+    for name in ("rooms", "caltech100"):
+        (root / name).symlink_to(default_root() / name)
+    publish_tiny_with_examples(root)
+    environ = {**os.environ, "SLIMDIAL_MAX_PIXELS": str(MAX_PIXELS)}
+    arguments = ["--models-root", str(root)]
+    with serving(arguments, tmp_path_factory.mktemp("data"), environ=environ) as process:
+        yield process.url
+
+
+@pytest.fixture
+def look(browser: Browser, page_url: str) -> Iterator[Open]:
+    """Opens the page. In the end nothing was complained about, or loaded from elsewhere."""
+    opened: list[tuple[Page, list[str]]] = []
+
+    def open_page(
+        model: str = "tiny",
+        url: str = page_url,
+        width: int = 1280,
+        height: int = 900,
+        scheme: str = "light",
+        prepare: Callable[[Page], None] = lambda _: None,
+    ) -> Looking:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            permissions=["clipboard-read", "clipboard-write"],
+            reduced_motion="reduce",
+            base_url=url,
+        )
+        page, complaints = context.new_page(), list[str]()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda m: (
+                complaints.append(m.text)
+                if m.type == "error" and "Failed to load resource" not in m.text
+                else None
+            ),
+        )
+
+        def only_here(route: Route) -> None:
+            if not route.request.url.startswith((url, "blob:")):
+                complaints.append(f"loads {route.request.url}")
+            route.continue_()
+
+        page.route("**/*", only_here)
+        prepare(page)
+        opened.append((page, complaints))
+        page.goto(f"{url}/?model={model}" if model else url)
+        return Looking(page)
+
+    yield open_page
+    for page, complaints in opened:
+        page.context.close()
+        assert complaints == []
+
+
+@pytest.fixture
+def shoot() -> Callable[..., None]:
+    """Keeps a picture of the page for the documents, where SLIMDIAL_SCREENSHOTS names a folder."""
+    folder = os.environ.get("SLIMDIAL_SCREENSHOTS")
+
+    def take(page: Page, name: str, whole: bool = False) -> None:
+        if folder is None:
+            return
+        with Image.open(io.BytesIO(page.screenshot(full_page=whole))) as image:
+            small = image.convert("RGB").quantize(
+                256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+            )
+            small.save(ROOT / folder / f"{name}.png", optimize=True)
+
+    return take

@@ -1,0 +1,280 @@
+"""What the page shows and does."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.service.page.conftest import Open
+from tests.service.process import ROOT, serving
+from tests.service.running import encoded, picture
+
+Shoot = Callable[..., None]
+KINDS = ("animals", "semseg", "depth", "normals", "edges", "saliency")
+
+
+def test_a_first_visit_shows_a_result_without_a_click(look: Open, shoot: Shoot) -> None:
+    seen = look(model="", width=1440).settled()
+    expect(seen.page.get_by_role("combobox", name="Model")).to_have_value("rooms")
+    for task in ("semseg", "depth", "normals", "edges", "saliency"):
+        expect(seen.tile(task).locator("canvas")).to_have_count(2)  # the prediction and the truth
+    expect(seen.tile("semseg")).to_contain_text(re.compile(r"floor\s+\d+ %"))
+    expect(seen.tile("depth")).to_contain_text(re.compile(r"\d\.\d m"))
+    expect(seen.status).to_have_text(re.compile("GMACs is shown"))
+    assert float(seen.fact("GMACs")) <= float(seen.exact.input_value())
+    shoot(seen.page, "page", whole=True)
+
+
+def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
+    look: Open, page_url: str
+) -> None:
+    seen = look().settled()
+    before = seen.fact("GMACs")
+    seen.budget.press("End")
+    seen.task("depth").press("End")
+    seen.task("edges").press("Home")
+    expect(seen.page.locator(".facts dd").first).not_to_have_text(before)
+    seen.settled()
+    models = httpx.get(f"{page_url}/models/tiny").json()
+    preference = dict.fromkeys(KINDS, 0.5) | {"depth": 1.0, "edges": 0.0}
+    dial = {
+        "model": "tiny",
+        "budget": {"gmacs": models["budget"]["max_gmacs"]},
+        "preference": preference,
+    }
+    subnet = httpx.post(f"{page_url}/subnet", json=dial).json()
+    assert float(seen.fact("GMACs")) == pytest.approx(subnet["gmacs"], rel=5e-3)
+    row = seen.page.get_by_role("row", name=re.compile("^depth"))
+    expect(row).to_contain_text("1.00")
+    expect(row).to_contain_text(f"{subnet['predicted']['depth']['loss']:.3g}")
+    expect(seen.status).to_contain_text(f"{subnet['gmacs']:.3g}"[:5])
+
+
+def test_every_kind_of_budget_that_the_model_has_can_be_dialled(look: Open) -> None:
+    seen = look().settled()
+    seen.page.get_by_role("radio", name="Fraction").check(force=True)
+    expect(seen.budget).to_have_attribute("aria-valuetext", re.compile(r"^\d+ %$"))
+    seen.settled()
+    assert 0.0 < float(seen.exact.input_value()) < 1.0
+    expect(seen.page.get_by_role("radio", name="Latency")).to_be_disabled()
+    expect(seen.page.get_by_text("slimdial profile tiny")).to_be_visible()
+
+
+def test_numbers_are_read_from_pngs_exactly(look: Open, page_url: str) -> None:
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    seen = look().settled()
+    body = {"model": "tiny", "example": "0", "budget": {"fraction": 1.0}}
+    outputs = httpx.post(f"{page_url}/predict", json=body).json()["outputs"]
+    for task in ("semseg", "depth", "normals", "edges"):
+        found = seen.page.evaluate(
+            """async (data) => {
+                const { decodePng } = await import("/page/app/png.js");
+                const { data: samples } = await decodePng(data);
+                return Array.from(samples);
+            }""",
+            outputs[task]["data"],
+        )
+        with Image.open(io.BytesIO(base64.b64decode(outputs[task]["data"]))) as png:
+            assert found == np.asarray(png).ravel().tolist()
+
+
+def test_progress_is_shown_while_a_sub_network_is_cut_out(look: Open) -> None:
+    held: list[Route] = []
+    seen = look().settled()
+    seen.page.route("**/subnet", lambda route: held.append(route))
+    seen.budget.press("ArrowRight")
+    progress = seen.page.get_by_role("progressbar")
+    expect(progress).to_be_visible()
+    expect(seen.page.locator(".outputs")).to_have_attribute("aria-busy", "true")
+    expect(seen.tile("depth").locator("canvas")).to_have_count(2)  # what was there stays
+    before = float(progress.get_attribute("value") or 0)
+    expect(progress).not_to_have_attribute("value", f"{before:.3f}")
+    for route in held:
+        route.continue_()
+    seen.settled()
+    expect(progress).to_have_count(0)
+
+
+def test_a_picture_can_be_opened_by_button(look: Open, tmp_path: Path) -> None:
+    (tmp_path / "mine.png").write_bytes(encoded(picture(60, 40)))
+    seen = look().settled()
+    seen.page.get_by_label("Open a picture").set_input_files(tmp_path / "mine.png")
+    expect(seen.page.get_by_text("60 × 40")).to_be_visible()
+    canvas = seen.tile("depth").locator("canvas")
+    expect(canvas).to_have_count(1)  # there is no truth
+    expect(canvas).to_have_js_property("width", 60)
+    expect(seen.page.get_by_text("Measured on this picture")).to_have_count(0)
+
+
+def test_a_picture_can_be_dropped(look: Open) -> None:
+    seen = look().settled()
+    data = seen.page.evaluate_handle(
+        """(bytes) => {
+            const transfer = new DataTransfer();
+            const blob = new Uint8Array(bytes);
+            transfer.items.add(new File([blob], "dropped.png", { type: "image/png" }));
+            return transfer;
+        }""",
+        list(encoded(picture(70, 30))),
+    )
+    panel = seen.page.locator(".pictures")
+    panel.dispatch_event("dragover", {"dataTransfer": data})
+    expect(panel).to_have_class(re.compile("over"))
+    panel.dispatch_event("drop", {"dataTransfer": data})
+    expect(seen.page.locator(".tile.input")).to_contain_text("dropped.png")
+    expect(seen.tile("depth").locator("canvas")).to_have_js_property("width", 70)
+
+
+def test_two_settings_stand_beside_each_other(look: Open, shoot: Shoot) -> None:
+    seen = look(model="rooms", width=1440).settled()
+    seen.button("Compare").click()
+    seen.settled(outputs=2)
+    expect(seen.tile("depth").locator("canvas")).to_have_count(3)  # A, B, and the truth
+    assert float(seen.fact("GMACs", "B")) < float(seen.fact("GMACs", "A"))
+    first = seen.fact("GMACs", "A")
+    seen.button("Only depth").click()  # the dials move B
+    expect(seen.page.locator(".line")).to_have_count(2)
+    seen.settled(outputs=2)
+    assert seen.fact("GMACs", "A") == first
+    expect(seen.page.locator(".here")).to_have_count(2)
+    expect(seen.page.get_by_role("columnheader", name="Measured B")).to_be_visible()
+    shoot(seen.page, "page-compare", whole=True)
+    seen.page.get_by_role("radio", name="Setting A").check(force=True)
+    expect(seen.task("depth")).to_have_attribute("aria-valuetext", "0.50")
+    seen.button("Compare").click()
+    seen.settled()
+
+
+def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(look: Open) -> None:
+    seen = look().settled()
+    seen.exact.fill("0.0000001")
+    seen.exact.press("Enter")
+    expect(seen.alert).to_contain_text("feasible")
+    seen.budget.press("End")
+    expect(seen.alert).to_have_count(0)
+    seen.settled()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("large.png", encoded(picture(900, 900)), "too many pixels"),
+        ("letter.png", b"Dear service", "not an image"),
+    ],
+)
+def test_a_picture_that_cannot_be_used_is_explained(
+    look: Open, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    seen = look().settled()
+    seen.page.get_by_label("Open a picture").set_input_files(tmp_path / name)
+    expect(seen.alert).to_contain_text("This picture cannot be used.")
+    expect(seen.alert).to_contain_text(words)
+    seen.button("Example 0").click()
+    expect(seen.alert).to_have_count(0)
+
+
+def test_a_large_picture_is_scaled_down_before_it_is_sent(look: Open, tmp_path: Path) -> None:
+    (tmp_path / "wide.png").write_bytes(encoded(picture(4000, 1000)))
+    seen = look().settled()
+    seen.page.get_by_label("Open a picture").set_input_files(tmp_path / "wide.png")
+    expect(seen.page.get_by_text("4000 × 1000, sent at 1024 × 256")).to_be_visible()
+    expect(seen.tile("depth").locator("canvas")).to_have_js_property("width", 1024)
+
+
+def test_a_service_that_is_gone_is_waited_for(
+    look: Open, models_root: Path, tmp_path: Path
+) -> None:
+    arguments = ["--models-root", str(models_root)]
+    with serving(arguments, tmp_path) as process:
+        seen = look(url=process.url).settled()
+        port = process.url.rpartition(":")[2]
+    seen.budget.press("End")
+    expect(seen.alert).to_contain_text("cannot be reached")
+    with serving([*arguments, "--port", port], tmp_path):
+        expect(seen.alert).to_have_count(0)
+        seen.settled()
+        expect(seen.budget).to_have_value("40")
+
+
+def test_a_key_is_asked_for_where_one_is_needed(look: Open) -> None:
+    def guard(page: Page) -> None:
+        def answer(route: Route) -> None:
+            given = route.request.headers.get("authorization")
+            if given == "Bearer secret":
+                return route.fallback()
+            problem = {"status": 401, "title": "Unauthorized", "detail": "an API key is needed"}
+            return route.fulfill(
+                status=401, content_type="application/problem+json", body=json.dumps(problem)
+            )
+
+        page.route(re.compile(r"/(models|subnet|predict|curve)"), answer)
+
+    seen = look(prepare=guard)
+    key = seen.page.get_by_label("API key")
+    expect(key).to_be_focused()
+    key.fill("wrong")
+    seen.button("Use this key").click()
+    expect(seen.page.get_by_role("dialog")).to_contain_text("not taken")
+    key.fill("secret")
+    key.press("Enter")
+    seen.settled()
+    assert seen.page.evaluate("sessionStorage.getItem('slimdial-key')") == "secret"
+    expect(seen.page.locator("pre").first).to_contain_text("$SLIMDIAL_KEY")
+    assert "secret" not in seen.page.content()
+
+
+def test_the_onnx_file_is_that_of_the_sub_network(look: Open, page_url: str) -> None:
+    seen = look().settled()
+    with seen.page.expect_download() as download:
+        seen.button("Download ONNX").click()
+    name = download.value.suggested_filename
+    found = re.fullmatch(r"tiny-1-([0-9a-f]{32})\.onnx", name)
+    assert found
+    subnet = httpx.get(f"{page_url}/subnet/{found[1]}").json()
+    assert hashlib.sha256(download.value.path().read_bytes()).hexdigest() == subnet["sha256"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_is_copied_does_what_the_page_does(look: Open, tmp_path: Path, own: bool) -> None:
+    (tmp_path / "it's mine.png").write_bytes(encoded(picture()))
+    seen = look().settled()
+    if own:
+        seen.page.get_by_label("Open a picture").set_input_files(tmp_path / "it's mine.png")
+        expect(seen.tile("depth").locator("canvas")).to_have_count(1)
+    seen.settled()
+    with seen.page.expect_download() as download:
+        seen.button("Download ONNX").click()
+    said: dict[str, str] = {}
+    for name, command in (("curl", ["bash", "-c"]), ("Python", [sys.executable, "-c"])):
+        seen.button(f"Copy {name}").click()
+        expect(seen.status).to_have_text(f"{name} copied")
+        text = seen.page.evaluate("navigator.clipboard.readText()")
+        done = subprocess.run(
+            [*command, text],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said[name] = done.stdout
+    answer: dict[str, Any] = json.loads(said["curl"])
+    assert set(answer["outputs"]) == set(KINDS)
+    assert ("measured" in answer) is not own
+    assert said["Python"].split()[0] == answer["subnet_id"]
+    assert (tmp_path / "tiny.onnx").read_bytes() == download.value.path().read_bytes()
