@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 @router.post(
     "/index",
     summary="What there is",
-    openapi_extra=json_body(IndexBody),
+    openapi_extra=json_body(IndexBody, required=False),
     responses=problems(400, 413, 503),
 )
 async def index(request: Request, runtime: RuntimeDep) -> list[IndexEntry]:
@@ -34,7 +34,7 @@ async def index(request: Request, runtime: RuntimeDep) -> list[IndexEntry]:
 @router.post(
     "/models/{name}/load",
     summary="Get a version ready",
-    openapi_extra=json_body(LoadBody),
+    openapi_extra=json_body(LoadBody, required=False),
     responses=problems(400, 404, 413, 422, 429, 503, 504),
 )
 async def load(
@@ -50,7 +50,7 @@ async def load(
 @router.post(
     "/models/{name}/unload",
     summary="Free memory",
-    openapi_extra=json_body(UnloadBody),
+    openapi_extra=json_body(UnloadBody, required=False),
     responses=problems(400, 404, 413, 503),
 )
 async def unload(name: str, request: Request, runtime: RuntimeDep) -> dict[str, str]:
