@@ -38,6 +38,7 @@ _PROXY = """
 defaults
   mode http
   timeout connect 5s
+  timeout check 5s
   timeout client 60s
   timeout server 60s
 frontend all
@@ -122,7 +123,7 @@ class Service:
         """Returns once it answers."""
         arguments = ("--port", str(self.port), "--data-dir", str(self.folder), *self.options)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--log-level", "warning", *arguments],
+            [sys.executable, "-m", "service.cli", "serve", "--log-level", "error", *arguments],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -202,7 +203,7 @@ def proxy(services: list[Service], folder: Path) -> Iterator[str]:
     config = folder / "haproxy.cfg"
     servers = [f"  server replica{i} 127.0.0.1:{s.port}\n" for i, s in enumerate(services)]
     config.write_text(_PROXY.format(port=port) + "".join(servers))
-    process = subprocess.Popen(["haproxy", "-db", "-f", config])
+    process = subprocess.Popen(["haproxy", "-db", "-q", "-f", config], stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
             try:
