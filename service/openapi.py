@@ -43,10 +43,10 @@ def timeout_header() -> dict[str, Any]:
     return {"parameters": [header]}
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
+def json_body(model: type[BaseModel], required: bool = True) -> dict[str, Any]:
     """The request body of an endpoint that takes JSON."""
-    schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def prediction_body() -> dict[str, Any]:
@@ -95,7 +95,7 @@ def tensor_body() -> dict[str, Any]:
     header = {
         "name": HEADER,
         "in": "header",
-        "schema": {"type": "integer", "minimum": 0},
+        "schema": {"type": "integer", "minimum": 1},
         "description": "Bytes of the JSON, where tensors follow it.",
     }
     return {**found, "parameters": [header, *timeout_header()["parameters"]]}
@@ -160,5 +160,9 @@ def _finish(method: str, path: str, operation: dict[str, Any], with_keys: bool) 
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
             parameter["example"] = values[parameter["name"]]
+        # Those that may be left out are None here; a URL or a header cannot say null.
+        for kind in parameter["schema"].pop("anyOf", ()):
+            if kind != {"type": "null"}:
+                parameter["schema"].update(kind)
     for media, found in examples.REQUESTS.get((method, path), {}).items():
         operation["requestBody"]["content"][media]["examples"] = found

@@ -36,7 +36,7 @@ def query(
     if version is not None:
         if dial:
             raise BadRequestError(f"a version is chosen already; {sorted(dial)} cannot be given")
-        if len(version) > _LONGEST_ID:
+        if not 0 < len(version) <= _LONGEST_ID:
             raise NotFoundError(f"unknown version {version[:_LONGEST_ID]!r}")
         return PredictQuery.model_validate({"subnet_id": version})
     if not dial:

@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
     "/index",
     summary="What there is",
     dependencies=[needs("predict")],
-    openapi_extra=json_body(IndexBody),
+    openapi_extra=json_body(IndexBody, required=False),
     responses=problems(400, 413, 503),
 )
 async def index(request: Request, runtime: RuntimeDep) -> list[IndexEntry]:
@@ -37,7 +37,7 @@ async def index(request: Request, runtime: RuntimeDep) -> list[IndexEntry]:
     "/models/{name}/load",
     summary="Get a version ready",
     dependencies=[needs("subnet")],
-    openapi_extra=json_body(LoadBody) | timeout_header(),
+    openapi_extra=json_body(LoadBody, required=False) | timeout_header(),
     responses=problems(400, 404, 413, 422, 429, 503, 504),
 )
 async def load(name: str, request: Request, runtime: RuntimeDep) -> Loaded:
@@ -52,7 +52,7 @@ async def load(name: str, request: Request, runtime: RuntimeDep) -> Loaded:
     "/models/{name}/unload",
     summary="Free memory",
     dependencies=[needs("subnet")],
-    openapi_extra=json_body(UnloadBody),
+    openapi_extra=json_body(UnloadBody, required=False),
     responses=problems(400, 404, 413, 503),
 )
 async def unload(name: str, request: Request, runtime: RuntimeDep) -> dict[str, str]:

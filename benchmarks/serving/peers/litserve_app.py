@@ -1,7 +1,7 @@
 """LitServe: ``python -m benchmarks.serving.peers.litserve_app``."""
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import litserve
 from fastapi import Body, Response

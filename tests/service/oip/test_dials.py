@@ -35,8 +35,9 @@ def test_a_version_leaves_nothing_to_dial() -> None:
     assert asked.subnet_id == "a" * 32
     with pytest.raises(BadRequestError, match="gmacs"):
         query("rooms", "a" * 32, {"gmacs": 1.0})
-    with pytest.raises(NotFoundError):
-        query("rooms", "a" * 1000, {})
+    for unknown in ("", "a" * 1000):
+        with pytest.raises(NotFoundError):
+            query("rooms", unknown, {})
 
 
 @pytest.mark.parametrize(

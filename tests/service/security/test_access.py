@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 OPEN = {
     "/",
+    "/page/{path:path}",
     "/livez",
     "/readyz",
     "/v2/health/live",
@@ -102,7 +103,9 @@ async def test_every_route_needs_its_scope_and_no_other_will_do(locked: Locked) 
     assert set(NEEDS) < found
     assert {path for _, path in found} > OPEN
     for method, template in found:
-        path = template.format(name="tiny", version="7", subnet_id="x")
+        path = template.replace("{path:path}", "icon.svg").format(
+            name="tiny", version="7", subnet_id="x", example="0"
+        )
         bare = await locked.ask(method, path)
         if template in OPEN:
             assert bare.status_code < 400, template
