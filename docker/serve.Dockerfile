@@ -12,7 +12,7 @@ FROM ${BASE} AS python
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
         $(command -v python3 >/dev/null || echo python3) \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 FROM python AS build
 RUN python3 -c 'import ensurepip' 2>/dev/null || { apt-get update \
