@@ -30,7 +30,7 @@ RUN uv venv --python "$(command -v python3)" /opt/slimdial
 WORKDIR /src
 # The dependencies first: they change less often than the sources, and stay cached.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-# The GPU build of ONNX Runtime is four times as large as the other and useless without CUDA.
+# The GPU build of ONNX Runtime is several times as large as the other, and useless without CUDA.
 ARG ONNXRUNTIME=onnxruntime
 RUN touch replaced.txt \
     && if [ "${ONNXRUNTIME}" != onnxruntime-gpu ]; then \

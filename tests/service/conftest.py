@@ -6,19 +6,11 @@ import pytest
 from service.settings import Settings
 from tests.service.process import serving, shipped
 from tests.service.running import Running, running
-from tests.tiny import publish_tiny
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def models_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("models")
-    publish_tiny(root)
-    return root
 
 
 @pytest.fixture(scope="session")
