@@ -12,7 +12,7 @@ FROM ${BASE} AS python
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
         $(command -v python3 >/dev/null || echo python3) \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 FROM python AS build
 RUN python3 -c 'import ensurepip' 2>/dev/null || { apt-get update \
@@ -30,7 +30,7 @@ RUN uv venv --python "$(command -v python3)" /opt/slimdial
 WORKDIR /src
 # The dependencies first: they change less often than the sources, and stay cached.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-# The GPU build of ONNX Runtime is four times as large as the other and useless without CUDA.
+# The GPU build of ONNX Runtime is several times as large as the other, and useless without CUDA.
 ARG ONNXRUNTIME=onnxruntime
 RUN touch replaced.txt \
     && if [ "${ONNXRUNTIME}" != onnxruntime-gpu ]; then \

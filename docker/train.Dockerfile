@@ -8,7 +8,7 @@ FROM ${BASE} AS python
 # tini is process 1: it hands signals on, and reaps what data loaders leave.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 FROM python AS build
 ARG UV=0.13.9

@@ -8,19 +8,11 @@ from model_store.cache_server import EmbeddedServer
 from service.settings import Settings
 from tests.service.process import Process, serving, shipped
 from tests.service.running import Running, running
-from tests.tiny import publish_tiny
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def models_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("models")
-    publish_tiny(root)
-    return root
 
 
 @pytest.fixture(scope="session")
