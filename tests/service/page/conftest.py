@@ -91,7 +91,7 @@ def look(browser: Browser, page_url: str) -> Iterator[Open]:
         def only_here(route: Route) -> None:
             if not route.request.url.startswith((url, "blob:")):
                 complaints.append(f"loads {route.request.url}")
-            route.continue_()
+            route.fallback()
 
         page.route("**/*", only_here)
         prepare(page)

@@ -3,7 +3,9 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
 
-const open = (dialog) => dialog && !dialog.open && dialog.showModal();
+// Once it is in the document; here it is not there yet.
+const open = (dialog) =>
+  queueMicrotask(() => dialog?.isConnected && !dialog.open && dialog.showModal());
 
 export const keyDialog = ({ state, useKey }) => {
   if (!state.keyAsked) return nothing;

@@ -5,8 +5,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 export const notice = (session, problem) => html`
   <div class="notice" role="alert">
     <p><strong>${title(problem)}</strong> ${problem.message}</p>
-    ${more(problem)}
-    <button type="button" @click=${session.retry}>Try again</button>
+    ${more(problem)} ${mend(session, problem)}
   </div>
 `;
 
@@ -18,8 +17,16 @@ function title({ status }) {
   return "Something went wrong.";
 }
 
+/** The least feasible budget, where that is what was missed; else another try. */
+function mend(session, { body }) {
+  const least = Object.entries(body.feasible ?? {}).find(([name]) => name.startsWith("min_"))?.[1];
+  return least === undefined
+    ? html`<button type="button" @click=${session.retry}>Try again</button>`
+    : html`<button type="button" @click=${() => session.setBudget(least)}>Use the least</button>`;
+}
+
 function more({ status, body }) {
   if (status === 0) return html`<p>The dials are kept; the page goes on when it is back.</p>`;
-  if (body?.retry_after_s) return html`<p>Try again in ${body.retry_after_s} s.</p>`;
+  if (body.retry_after_s) return html`<p>Try again in ${body.retry_after_s} s.</p>`;
   return nothing;
 }
