@@ -1,7 +1,7 @@
 """LitServe: ``python -m benchmarks.serving.peers.litserve_app``."""
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import litserve
 from fastapi import Body, Response
@@ -17,16 +17,16 @@ class Api(litserve.LitAPI):
         self.work = Work.from_environment()
 
     def decode_request(
-        self, request: Annotated[bytes, Body(media_type="image/jpeg")], **_: Any
+        self, request: Annotated[bytes, Body(media_type="image/jpeg")], **_: object
     ) -> bytes:
         """An image as the raw body."""
         return request
 
-    def predict(self, x: bytes, **_: Any) -> bytes:
+    def predict(self, x: bytes, **_: object) -> bytes:
         """From an image file to JSON."""
         return self.work(x)
 
-    def encode_response(self, output: bytes, **_: Any) -> Response:
+    def encode_response(self, output: bytes, **_: object) -> Response:
         """JSON as it is."""
         return Response(output, media_type="application/json")
 
