@@ -83,6 +83,11 @@ class Rounds:
             if (t.server, t.configuration, t.kind) == (server, configuration, kind)
         }
 
+    def leanest_mb(self, server: str) -> float:
+        """The least memory that one of a server's configurations takes, idle."""
+        found = [t.pss_mb for t in self._turns if t.server == server and t.pss_mb]
+        return min(found, default=float("nan"))
+
     def best(self, server: str) -> str:
         """The configuration with the most predictions a second."""
         found = [c for s, c in self.names() if s == server]
@@ -149,6 +154,7 @@ def row(rounds: Rounds, server: str, configuration: str) -> Row:
 
 def verdicts(turns: Sequence[Turn]) -> list[Verdict]:
     """The targets, against each server's best configuration."""
+    rounds = Rounds(turns)
     rows = {r.server: r for r in best_rows(turns)}
     peers = [r for s, r in rows.items() if s not in (SLIMDIAL.name, BARE, ENCODED)]
     over = rows[BARE].predict
@@ -166,8 +172,9 @@ def verdicts(turns: Sequence[Turn]) -> list[Verdict]:
             reached = r.noop.median > least
             found.append(Verdict(f"no-op over {r.server}", target, str(r.noop), reached))
         if r.server != FASTAPI.name:
-            what = f"memory of {r.server} over ours"
-            found.append(Verdict(what, "above 1", f"{r.memory:.2f}", r.memory > 1))
+            memory = rounds.leanest_mb(r.server) / rounds.leanest_mb(SLIMDIAL.name)
+            what = f"memory of {r.server} over ours, each at its least"
+            found.append(Verdict(what, "above 1", f"{memory:.2f}", memory > 1))
     return found
 
 
