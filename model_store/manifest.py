@@ -6,6 +6,7 @@ checked here; whoever holds a :class:`Manifest` need not check again.
 
 import re
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -228,9 +229,14 @@ class Manifest(Spec):
         terms = [CostTerm(t.positions, t.kernel, t.inputs, t.outputs, t.task) for t in self.cost]
         return CostModel(self.search_space(), terms)
 
+    @cached_property
+    def tasks_by_name(self) -> dict[str, Task]:
+        """The tasks: looked up for every prediction."""
+        return {t.name: t for t in self.tasks}
+
     def task(self, name: str) -> Task:
         """The task of this name. Raises KeyError for an unknown one."""
-        return {t.name: t for t in self.tasks}[name]
+        return self.tasks_by_name[name]
 
 
 def _full_macs(term: CostTermSpec, full: dict[str, int]) -> int:

@@ -90,7 +90,7 @@ def as_json(output: Output) -> dict[str, Any]:
     if task.kind == "classification":
         return {
             "kind": task.kind,
-            "labels": list(task.labels) or [str(i) for i in range(task.classes)],
+            "labels": task.labels or [str(i) for i in range(task.classes)],
             "probabilities": [round(p, 6) for p in values.tolist()],
         }
     height, width = values.shape[:2]

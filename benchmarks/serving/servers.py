@@ -125,10 +125,10 @@ LITSERVE = Server(
             {"PEER_WORKERS": workers, "PEER_API_SERVERS": servers, "PEER_FAST_QUEUE": fast},
         )
         for workers, servers, fast in (
-            ("2", "1", "1"),
-            ("2", "1", "0"),
-            ("1", "1", "0"),
             ("2", "2", "0"),
+            ("2", "1", "0"),
+            ("2", "1", "1"),
+            ("1", "1", "0"),
         )
     ),
 )
@@ -138,14 +138,14 @@ MLSERVER = Server(
     "/v2/health/live",
     lambda _: _peer("mlserver", "mlserver", "start", str(PEERS / "mlserver")),
     (
-        Configuration("2 workers", {"MLSERVER_PARALLEL_WORKERS": "2", "PEER_THREADS": "0"}),
-        Configuration("1 worker", {"MLSERVER_PARALLEL_WORKERS": "1", "PEER_THREADS": "0"}),
         Configuration(
             "in the server, 2 threads", {"MLSERVER_PARALLEL_WORKERS": "0", "PEER_THREADS": "2"}
         ),
         Configuration(
             "in the server, on the loop", {"MLSERVER_PARALLEL_WORKERS": "0", "PEER_THREADS": "0"}
         ),
+        Configuration("2 workers", {"MLSERVER_PARALLEL_WORKERS": "2", "PEER_THREADS": "0"}),
+        Configuration("1 worker", {"MLSERVER_PARALLEL_WORKERS": "1", "PEER_THREADS": "0"}),
     ),
     _mlserver_environ,
 )
