@@ -84,10 +84,9 @@ def configure(settings: Settings) -> None:
     handler.setFormatter(JsonLines(stacks) if as_json else TextLines(stacks))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     logging.captureWarnings(as_json)
-    # No line shows thread, process or place, so they are not looked up for each (the logging HOWTO's
-    # own advice).
+    # No line shows thread, process or place: as the logging HOWTO has it, they are not looked up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]
+    logging._srcfile = None
     if not stacks:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
