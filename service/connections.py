@@ -1,17 +1,17 @@
 """Connections: how many, and how long one may take to say what it wants.
 
-uvicorn waits for ever for the head of a request, and its own limit of connections refuses health
-checks as well.
+uvicorn waits for ever for the head of a request, of whatever size, and its own limit of connections
+refuses health checks as well.
 """
 
 import asyncio
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service import logs
 from service.errors import (
@@ -45,8 +45,8 @@ class ConnectionLimits:
     """Seconds for a request's head to arrive, from when it is expected or begun."""
 
 
-class Protocol(H11Protocol):
-    """uvicorn's, with a limit of connections and of a head's time; its refusals are problems."""
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, with limits of connections and of a head; its refusals are problem documents."""
 
     def __init__(self, limits: ConnectionLimits, **given: Any) -> None:  # noqa: ANN401
         """One connection.
@@ -58,6 +58,8 @@ class Protocol(H11Protocol):
         super().__init__(**given)
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._body_comes = False
         self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -69,14 +71,29 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As uvicorn's."""
-        if not self._refused:
-            super().data_received(data)
-            self._watch()
+        if self._refused:
+            return
+        waited = self._waits
+        super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if waited and self._waits else 0
+        if self._head_bytes > HEAD_BYTES and not self._refused:
+            self._refuse(HeadTooLargeError(HEAD_BYTES))
+        self._watch()
+
+    def on_headers_complete(self) -> None:
+        """As uvicorn's."""
+        super().on_headers_complete()
+        self._body_comes = True
+
+    def on_message_complete(self) -> None:
+        """As uvicorn's."""
+        super().on_message_complete()
+        self._body_comes = False
 
     def on_response_complete(self) -> None:
         """As uvicorn's."""
         super().on_response_complete()
-        if self.conn.their_state is h11.SEND_BODY:
+        if self._body_comes:
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,10 +103,17 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """As uvicorn's, which is called for what is not HTTP, but says more."""
-        if len(self.conn.trailing_data[0]) > HEAD_BYTES:
-            self._refuse(HeadTooLargeError(HEAD_BYTES))
-        else:
-            self._refuse(BadRequestError("this is not HTTP/1.1 that can be read"))
+        self._refuse(BadRequestError("this is not HTTP/1.1 that can be read"))
+
+    @property
+    def _answers(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the next that comes is the head of a request, or a part of it."""
+        return not self._body_comes and not self._answers
 
     def _watch(self) -> None:
         """The clock runs from a connection or the first byte of a request to the end of its head.
@@ -97,7 +121,7 @@ class Protocol(H11Protocol):
         And where a request was answered before its body had come, while the rest of that does: a
         connection that is closed on it would often take the answer along.
         """
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._answers:
             self._unwatch()
         elif self._timer is None and not self.transport.is_closing():
             self._timer = self.loop.call_later(self._limits.head_s, self._late)
@@ -108,38 +132,41 @@ class Protocol(H11Protocol):
             self._timer = None
 
     def _late(self) -> None:
-        self._timer = None
-        if self.conn.trailing_data[0] and self.conn.our_state is h11.IDLE:
+        if self._head_bytes:
             self._refuse(SlowError(f"no request had come after {self._limits.head_s:g} s"))
         else:
             self.transport.close()
 
     def _refuse(self, error: ServiceError) -> None:
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._refused = True
-            facts = logs.Facts(new_id())
-            with logs.about(facts):
-                response = answer(error)
-                log.info("refused", extra=logs.fields(status=error.status, reason=error.detail))
-            headers = [
-                *response.raw_headers,
-                *headers_of(self.scheme == "https"),
-                (ID_HEADER.lower().encode(), facts.request_id.encode()),
-                (b"connection", b"close"),
-            ]
-            for event in (
-                h11.Response(status_code=error.status, headers=headers),
-                h11.Data(data=bytes(response.body)),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
+        """Answers for good, unless an answer has begun that this would fall into."""
         self._unwatch()
-        if self._refused and self.transport.can_write_eof():
+        begun = self._answers and self.cycle.response_started
+        if not begun:
+            self.transport.write(_answered(error, self.scheme == "https"))
+        if not self._answers and self.transport.can_write_eof():
             # To close on bytes that are still coming would take the answer away from the client.
             self.transport.write_eof()
             self._timer = self.loop.call_later(_LINGER_S, self.transport.close)
+            self._refused = True
         else:
             self.transport.close()
+
+
+def _answered(error: ServiceError, under_tls: bool) -> bytes:
+    """An error as a whole HTTP response, after which the connection is closed."""
+    facts = logs.Facts(new_id())
+    with logs.about(facts):
+        response = answer(error)
+        log.info("refused", extra=logs.fields(status=error.status, reason=error.detail))
+    headers = [
+        *response.raw_headers,
+        *headers_of(under_tls),
+        (ID_HEADER.lower().encode(), facts.request_id.encode()),
+        (b"connection", b"close"),
+    ]
+    first = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
+    lines = [first, *(name + b": " + value for name, value in headers), b"", response.body]
+    return b"\r\n".join(bytes(line) for line in lines)
 
 
 class Doors:
@@ -159,7 +186,7 @@ class Doors:
 def _refusal(scope: Scope) -> ServiceError | None:
     if scope.get("state", {}).get(_CROWDED) and scope["path"] not in ALWAYS:
         return CrowdedError("as many connections are open as may: try again in a moment")
-    # The server counts while a head comes in pieces; one that comes at once it does not.
+    # A head that comes in pieces is counted on its way; one that comes at once is not.
     size = len(scope["raw_path"]) + len(scope["query_string"])
     size += sum(len(name) + len(value) for name, value in scope["headers"])
     return HeadTooLargeError(HEAD_BYTES) if size > HEAD_BYTES else None

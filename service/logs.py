@@ -6,7 +6,6 @@ exceptions nobody expected as well: both hold paths, and may hold anything.
 """
 
 import contextlib
-import json
 import logging
 import sys
 import traceback
@@ -15,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic_core import to_json
 
 from service.settings import Settings
 
@@ -83,6 +84,9 @@ def configure(settings: Settings) -> None:
     handler.setFormatter(JsonLines(stacks) if as_json else TextLines(stacks))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     logging.captureWarnings(as_json)
+    # No line shows thread, process or place: as the logging HOWTO has it, they are not looked up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     if not stacks:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
@@ -126,7 +130,7 @@ class JsonLines(_Lines):
         }
         if stack := self.stack(record):
             line["stack"] = stack
-        return json.dumps(line, default=str)
+        return to_json(line, fallback=str).decode()
 
 
 class TextLines(_Lines):

@@ -2,8 +2,8 @@
 
 import logging
 import re
+import secrets
 import time
-from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,7 +47,7 @@ class Identified:
 
 def new_id() -> str:
     """Of a request that brings none."""
-    return uuid4().hex
+    return secrets.token_hex(16)
 
 
 class Measured:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.catalog import Catalog
-from service.connections import HEAD_BYTES, ConnectionLimits, Protocol
+from service.connections import ConnectionLimits, Protocol
 from service.security.tls import tls_options
 from service.settings import Settings
 
@@ -28,7 +28,6 @@ def options(settings: Settings) -> dict[str, Any]:
         **tls_options(settings),
         "http": partial(Protocol, limits),
         "ws": "none",
-        "h11_max_incomplete_event_size": HEAD_BYTES,
         "host": settings.host,
         "port": settings.port,
         "log_config": None,

@@ -34,13 +34,9 @@ class Uploads:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = TooLargeError(
-            f"the body is larger than {self._limit} bytes, the most that is taken here",
-            max_body_bytes=self._limit,
-        )
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared[:20]) > self._limit:
-            await answer(refusal)(scope, receive, send)
+            await answer(self._too_large())(scope, receive, send)
             return
         received, whole = 0, False
         start = asyncio.get_running_loop().time()
@@ -60,7 +56,13 @@ class Uploads:
             received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if received > self._limit:
-                raise refusal
+                raise self._too_large()
             return message
 
         await self._app(scope, counted, send)
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            f"the body is larger than {self._limit} bytes, the most that is taken here",
+            max_body_bytes=self._limit,
+        )
