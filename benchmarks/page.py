@@ -72,7 +72,16 @@ def main(
     if executable is None:
         raise typer.BadParameter(f"there is no {browser}: apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--data-dir", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "service.cli",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            folder,
+        ]
         serving = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             url = _url(serving)
