@@ -57,7 +57,7 @@ def serving(
         assert popen.stdout is not None
         for line in popen.stdout:
             process.lines.append(line)
-            if found := re.search(r'(?:serves .* on |"url": ")(https?://[^\s"]+)', line):
+            if found := re.search(r'(?:serves .* on |"url": ?")(https?://[^\s"]+)', line):
                 process.url = found[1]
             if "curl" in line or '"listening"' in line:  # the last line of the welcome
                 ready.set()
