@@ -89,15 +89,16 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Callable[[], bytes
             fields = await form.parse()
         except MultiPartException as error:
             raise BadRequestError(f"the form cannot be read: {error.message}") from error
-    async with contextlib.AsyncExitStack() as parsed:
-        parsed.push_async_callback(fields.close)
+    try:
         image = fields.get("image")
         if not isinstance(image, UploadFile):
             raise UnprocessableError("the file field `image` is missing")
         text = [(n, v) for n, v in fields.multi_items() if isinstance(v, str)]
         query = query_of([*request.query_params.multi_items(), *text])
         content = await image.read()
-        return query, lambda: content
+    finally:
+        await fields.close()
+    return query, lambda: content
 
 
 def _decoded(text: str) -> bytes:

@@ -81,6 +81,14 @@ async def test_what_redis_refuses_is_in_memory_and_handed_over_when_it_takes_it(
     assert not entries.memory.unsaved()
 
 
+async def test_a_refusal_is_over_when_nothing_is_kept_for_redis(entries: Entries) -> None:
+    async with full(entries.redis):
+        assert not await entries.put("key", bytes(2 << 20), 100)  # more than memory holds
+        assert entries.refused
+        assert await entries.probe()
+        assert entries.refused is None
+
+
 async def test_a_corrupt_entry_that_cannot_be_dropped_is_not_read_again(entries: Entries) -> None:
     await entries.redis.set("key", "corrupt")
     async with read_only(entries.redis):
