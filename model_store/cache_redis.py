@@ -152,8 +152,11 @@ class Entries:
         return self.up
 
     async def _hand_over(self) -> None:
+        kept = self.memory.unsaved()
+        if not kept:
+            self.refused = None  # what it refused is no longer wanted; the next entry will tell
         # The smallest first: where Redis is full, an attempt that it refuses costs little.
-        for key, value in sorted(self.memory.unsaved(), key=lambda entry: len(entry[1])):
+        for key, value in sorted(kept, key=lambda entry: len(entry[1])):
             if not await self.put(key, value, self._ttl_s):
                 return
 

@@ -188,7 +188,7 @@ class EmbeddedServer:
     def _shut_down(self) -> None:
         try:
             if self._said(b"SHUTDOWN SAVE", _STOP_S):
-                log.warning("no room for the entries of the embedded server: stopping without them")
+                log.warning("the embedded server cannot save its entries (disk full?): losing them")
                 self._said(b"SHUTDOWN NOSAVE", _STOP_S)
         except (FileNotFoundError, ConnectionRefusedError):
             return

@@ -96,15 +96,16 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Image]:
             fields = await form.parse()
         except MultiPartException as error:
             raise BadRequestError(f"the form cannot be read: {error.message}") from error
-    async with contextlib.AsyncExitStack() as parsed:
-        parsed.push_async_callback(fields.close)
+    try:
         image = fields.get("image")
         if not isinstance(image, UploadFile):
             raise UnprocessableError("the file field `image` is missing")
         text = [(n, v) for n, v in fields.multi_items() if isinstance(v, str)]
         query = query_of([*request.query_params.multi_items(), *text])
         content = await image.read()
-        return query, lambda _: Sent(content)
+    finally:
+        await fields.close()
+    return query, lambda _: Sent(content)
 
 
 def _from_json(asked: PredictBody, model: PublishedModel) -> Sent:

@@ -21,19 +21,6 @@ from tests.model_store.impostor import NONSENSE, Answer, impostor
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @contextlib.asynccontextmanager
 async def entries_of(url: str, timeout_s: float = 2.0) -> AsyncIterator[Entries]:
     redis = connect(url, timeout_s)
@@ -42,8 +29,8 @@ async def entries_of(url: str, timeout_s: float = 2.0) -> AsyncIterator[Entries]
 
 
 @pytest.fixture
-async def entries(server: EmbeddedServer) -> AsyncIterator[Entries]:
-    async with entries_of(server.url) as entries:
+async def entries(shared: EmbeddedServer) -> AsyncIterator[Entries]:
+    async with entries_of(shared.url) as entries:
         assert await entries.probe()
         await entries.redis.flushall()
         yield entries
@@ -94,6 +81,14 @@ async def test_what_redis_refuses_is_in_memory_and_handed_over_when_it_takes_it(
     assert not entries.memory.unsaved()
 
 
+async def test_a_refusal_is_over_when_nothing_is_kept_for_redis(entries: Entries) -> None:
+    async with full(entries.redis):
+        assert not await entries.put("key", bytes(2 << 20), 100)  # more than memory holds
+        assert entries.refused
+        assert await entries.probe()
+        assert entries.refused is None
+
+
 async def test_a_corrupt_entry_that_cannot_be_dropped_is_not_read_again(entries: Entries) -> None:
     await entries.redis.set("key", "corrupt")
     async with read_only(entries.redis):
@@ -106,12 +101,12 @@ async def test_a_corrupt_entry_that_cannot_be_dropped_is_not_read_again(entries:
     assert await entries.redis.get("key") == b"made anew"
 
 
-async def test_a_user_who_may_only_read_reads(entries: Entries, server: EmbeddedServer) -> None:
+async def test_a_user_who_may_only_read_reads(entries: Entries, shared: EmbeddedServer) -> None:
     await entries.redis.acl_setuser(
         "reader", enabled=True, passwords=["+sesame"], keys=["*"], categories=["+@read"]
     )
     await entries.redis.set("key", "value")
-    url = f"unix://reader:sesame@{server.socket_path}"
+    url = f"unix://reader:sesame@{shared.socket_path}"
     async with entries_of(url) as reader:
         # Not even asking whether it is there is allowed; the answer says who did not allow it.
         assert not await reader.probe()
