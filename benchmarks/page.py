@@ -1,8 +1,8 @@
 """How long a moved dial takes on the page: ``python -m benchmarks.page``.
 
-From the key that moves the budget's dial to the outputs that are drawn, in headless Chromium, against
-``slimdial serve`` with the models that ship: all the way down with nothing in the cache, then all the
-way up over the same sub-networks.
+From the key that moves the budget's dial to the outputs that are drawn, in headless Chromium,
+against ``slimdial serve`` with the models that ship: down with nothing in the cache, then up over
+the same sub-networks.
 """
 
 import os
@@ -72,7 +72,16 @@ def main(
     if executable is None:
         raise typer.BadParameter(f"there is no {browser}: apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--data-dir", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "service.cli",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            folder,
+        ]
         serving = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             url = _url(serving)
