@@ -1,8 +1,8 @@
 """How long a moved dial takes on the page: ``python -m benchmarks.page``.
 
 From the key that moves the budget's dial to the outputs that are drawn, in headless Chromium,
-against ``slimdial serve`` with the models that ship: all the way down with nothing in the cache,
-then all the way up over the same sub-networks.
+against ``slimdial serve`` with the models that ship: down with nothing in the cache, then up over
+the same sub-networks.
 """
 
 import os

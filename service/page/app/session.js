@@ -8,7 +8,7 @@ import { STEPS, budgetAt, dialOf, firstSetting, stepOf } from "./settings.js";
 const PAUSE_MS = 80;
 const LATENCY_RUNS = 10;
 const CURVE_POINTS = 11;
-const COME_BACK_MS = 2000;
+const COME_BACK_MS = 1000;
 
 const nothing = () => ({
   stage: "idle",
@@ -33,6 +33,7 @@ export function createSession(changed) {
     latencies: {},
     curves: {},
     curveTask: null,
+    chartWidth: 560,
     usualBuildMs: 2000,
     problem: null,
     keyAsked: null,
@@ -249,6 +250,7 @@ export function createSession(changed) {
       link.click();
       URL.revokeObjectURL(link.href);
     },
+    fitChart: (width) => width !== state.chartWidth && set({ chartWidth: width }),
     say: (said) => set({ said }),
   };
 }

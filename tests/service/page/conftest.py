@@ -1,13 +1,15 @@
 """A browser, a service for it to look at, and pages that must not complain."""
 
+import contextlib
 import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from model_store.published import default_root
 from tests.service.page.looking import Looking
@@ -57,8 +59,8 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield process.url
 
 
-@pytest.fixture
-def look(browser: Browser, page_url: str) -> Iterator[Open]:
+@contextlib.contextmanager
+def visits(browser: Browser, page_url: str) -> Iterator[Open]:
     """Opens the page. In the end nothing was complained about, or loaded from elsewhere."""
     opened: list[tuple[Page, list[str]]] = []
 
@@ -67,35 +69,19 @@ def look(browser: Browser, page_url: str) -> Iterator[Open]:
         url: str = page_url,
         width: int = 1280,
         height: int = 900,
-        scheme: str = "light",
+        scheme: Literal["light", "dark"] = "light",
         prepare: Callable[[Page], None] = lambda _: None,
     ) -> Looking:
         context = browser.new_context(
             viewport={"width": width, "height": height},
-            color_scheme="dark" if scheme == "dark" else "light",
+            color_scheme=scheme,
             permissions=["clipboard-read", "clipboard-write"],
             reduced_motion="reduce",
-            base_url=url,
         )
         page, complaints = context.new_page(), list[str]()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda m: (
-                complaints.append(m.text)
-                if m.type == "error" and "Failed to load resource" not in m.text
-                else None
-            ),
-        )
-
-        def only_here(route: Route) -> None:
-            if not route.request.url.startswith((url, "blob:")):
-                complaints.append(f"loads {route.request.url}")
-            route.fallback()
-
-        page.route("**/*", only_here)
-        prepare(page)
         opened.append((page, complaints))
+        watch(page, url, complaints)
+        prepare(page)
         page.goto(f"{url}/?model={model}" if model else url)
         return Looking(page)
 
@@ -103,6 +89,37 @@ def look(browser: Browser, page_url: str) -> Iterator[Open]:
     for page, complaints in opened:
         page.context.close()
         assert complaints == []
+
+
+def watch(page: Page, url: str, complaints: list[str]) -> None:
+    """Notes errors, what the policy of content forbids, and what is loaded from elsewhere."""
+
+    def said(message: ConsoleMessage) -> None:
+        # An answer that is no success is no complaint: the page shows what is wrong.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def loaded(request: Request) -> None:
+        if not request.url.startswith((url, f"blob:{url}")):
+            complaints.append(f"loads {request.url}")
+
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", said)
+    page.on("request", loaded)
+
+
+@pytest.fixture
+def look(browser: Browser, page_url: str) -> Iterator[Open]:
+    """Opens the page, anew each time."""
+    with visits(browser, page_url) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, page_url: str) -> Iterator[Looking]:
+    """One who does one thing after the other on an open page."""
+    with visits(browser, page_url) as open_page:
+        yield open_page()
 
 
 @pytest.fixture

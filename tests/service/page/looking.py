@@ -1,6 +1,5 @@
 """What a visitor sees and does, in the page's own words."""
 
-import re
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
@@ -55,15 +54,18 @@ class Looking:
         found = facts.filter(has=self.page.get_by_text(name, exact=True)).locator("dd").first
         return found.inner_text()
 
-    def settled(self, outputs: int = 1) -> "Looking":
-        """Waits until everything that was asked for is shown."""
+    def settled(self, settings: int = 1) -> "Looking":
+        """Waits until every setting's outputs are shown."""
         # What was done last is drawn in the next frame.
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         expect(self.page.locator(".outputs")).to_have_attribute("aria-busy", "false")
         expect(self.page.locator(".tile .who, .tile .ranking")).not_to_have_count(0)
+        expect(self.page.locator(".subnet")).to_have_count(settings)
+        return self
+
+    def complete(self, settings: int = 1) -> "Looking":
+        """Waits for what comes after the outputs as well: the curve, and measured latencies."""
+        self.settled(settings)
         expect(self.page.locator(".chart svg")).to_be_visible()
-        expect(self.page.locator(".subnet")).to_have_count(outputs)
-        expect(self.page.locator(".facts")).not_to_contain_text(
-            [re.compile("is measured")] * outputs
-        )
+        expect(self.page.get_by_text("is measured")).to_have_count(0)
         return self

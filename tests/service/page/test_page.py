@@ -1,6 +1,8 @@
 """What the page shows and does."""
 
+import base64
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -10,19 +12,33 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.service.page.conftest import Open
+from tests.service.page.looking import Looking
 from tests.service.process import ROOT, serving
 from tests.service.running import encoded, picture
 
 Shoot = Callable[..., None]
+OWN = "Open a picture"
 KINDS = ("animals", "semseg", "depth", "normals", "edges", "saliency")
 
 
+@pytest.fixture
+def seen(visitor: Looking) -> Looking:
+    """The tiny model as a first visit shows it, to one who has been here before."""
+    page = visitor.page
+    page.get_by_role("combobox", name="Model").select_option("tiny")
+    expect(visitor.budget).to_have_value("20")
+    visitor.button("Example 0").click()
+    return visitor.settled()
+
+
 def test_a_first_visit_shows_a_result_without_a_click(look: Open, shoot: Shoot) -> None:
-    seen = look(model="", width=1440).settled()
+    seen = look(model="", width=1440).complete()
     expect(seen.page.get_by_role("combobox", name="Model")).to_have_value("rooms")
     for task in ("semseg", "depth", "normals", "edges", "saliency"):
         expect(seen.tile(task).locator("canvas")).to_have_count(2)  # the prediction and the truth
@@ -34,9 +50,8 @@ def test_a_first_visit_shows_a_result_without_a_click(look: Open, shoot: Shoot) 
 
 
 def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
-    look: Open, page_url: str
+    seen: Looking, page_url: str
 ) -> None:
-    seen = look().settled()
     before = seen.fact("GMACs")
     seen.budget.press("End")
     seen.task("depth").press("End")
@@ -58,8 +73,7 @@ def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
     expect(seen.status).to_contain_text(f"{subnet['gmacs']:.3g}"[:5])
 
 
-def test_every_kind_of_budget_that_the_model_has_can_be_dialled(look: Open) -> None:
-    seen = look().settled()
+def test_every_kind_of_budget_that_the_model_has_can_be_dialled(seen: Looking) -> None:
     seen.page.get_by_role("radio", name="Fraction").check(force=True)
     expect(seen.budget).to_have_attribute("aria-valuetext", re.compile(r"^\d+ %$"))
     seen.settled()
@@ -68,14 +82,7 @@ def test_every_kind_of_budget_that_the_model_has_can_be_dialled(look: Open) -> N
     expect(seen.page.get_by_text("slimdial profile tiny")).to_be_visible()
 
 
-def test_numbers_are_read_from_pngs_exactly(look: Open, page_url: str) -> None:
-    import base64
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    seen = look().settled()
+def test_numbers_are_read_from_pngs_exactly(seen: Looking, page_url: str) -> None:
     body = {"model": "tiny", "example": "0", "budget": {"fraction": 1.0}}
     outputs = httpx.post(f"{page_url}/predict", json=body).json()["outputs"]
     for task in ("semseg", "depth", "normals", "edges"):
@@ -91,9 +98,8 @@ def test_numbers_are_read_from_pngs_exactly(look: Open, page_url: str) -> None:
             assert found == np.asarray(png).ravel().tolist()
 
 
-def test_progress_is_shown_while_a_sub_network_is_cut_out(look: Open) -> None:
+def test_progress_is_shown_while_a_sub_network_is_cut_out(seen: Looking) -> None:
     held: list[Route] = []
-    seen = look().settled()
     seen.page.route("**/subnet", lambda route: held.append(route))
     seen.budget.press("ArrowRight")
     progress = seen.page.get_by_role("progressbar")
@@ -104,14 +110,14 @@ def test_progress_is_shown_while_a_sub_network_is_cut_out(look: Open) -> None:
     expect(progress).not_to_have_attribute("value", f"{before:.3f}")
     for route in held:
         route.continue_()
+    seen.page.unroute("**/subnet")
     seen.settled()
     expect(progress).to_have_count(0)
 
 
-def test_a_picture_can_be_opened_by_button(look: Open, tmp_path: Path) -> None:
+def test_a_picture_can_be_opened_by_button(seen: Looking, tmp_path: Path) -> None:
     (tmp_path / "mine.png").write_bytes(encoded(picture(60, 40)))
-    seen = look().settled()
-    seen.page.get_by_label("Open a picture").set_input_files(tmp_path / "mine.png")
+    seen.page.get_by_label(OWN).set_input_files(tmp_path / "mine.png")
     expect(seen.page.get_by_text("60 × 40")).to_be_visible()
     canvas = seen.tile("depth").locator("canvas")
     expect(canvas).to_have_count(1)  # there is no truth
@@ -119,8 +125,7 @@ def test_a_picture_can_be_opened_by_button(look: Open, tmp_path: Path) -> None:
     expect(seen.page.get_by_text("Measured on this picture")).to_have_count(0)
 
 
-def test_a_picture_can_be_dropped(look: Open) -> None:
-    seen = look().settled()
+def test_a_picture_can_be_dropped(seen: Looking) -> None:
     data = seen.page.evaluate_handle(
         """(bytes) => {
             const transfer = new DataTransfer();
@@ -141,13 +146,13 @@ def test_a_picture_can_be_dropped(look: Open) -> None:
 def test_two_settings_stand_beside_each_other(look: Open, shoot: Shoot) -> None:
     seen = look(model="rooms", width=1440).settled()
     seen.button("Compare").click()
-    seen.settled(outputs=2)
+    seen.settled(settings=2)
     expect(seen.tile("depth").locator("canvas")).to_have_count(3)  # A, B, and the truth
     assert float(seen.fact("GMACs", "B")) < float(seen.fact("GMACs", "A"))
     first = seen.fact("GMACs", "A")
     seen.button("Only depth").click()  # the dials move B
     expect(seen.page.locator(".line")).to_have_count(2)
-    seen.settled(outputs=2)
+    seen.complete(settings=2)
     assert seen.fact("GMACs", "A") == first
     expect(seen.page.locator(".here")).to_have_count(2)
     expect(seen.page.get_by_role("columnheader", name="Measured B")).to_be_visible()
@@ -158,8 +163,7 @@ def test_two_settings_stand_beside_each_other(look: Open, shoot: Shoot) -> None:
     seen.settled()
 
 
-def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(look: Open) -> None:
-    seen = look().settled()
+def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(seen: Looking) -> None:
     seen.exact.fill("0.0000001")
     seen.exact.press("Enter")
     expect(seen.alert).to_contain_text("budgets lie between")
@@ -177,21 +181,19 @@ def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(look: Open) 
     ],
 )
 def test_a_picture_that_cannot_be_used_is_explained(
-    look: Open, tmp_path: Path, name: str, content: bytes, words: str
+    seen: Looking, tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    seen = look().settled()
-    seen.page.get_by_label("Open a picture").set_input_files(tmp_path / name)
+    seen.page.get_by_label(OWN).set_input_files(tmp_path / name)
     expect(seen.alert).to_contain_text("This picture cannot be used.")
     expect(seen.alert).to_contain_text(words)
     seen.button("Example 0").click()
     expect(seen.alert).to_have_count(0)
 
 
-def test_a_large_picture_is_scaled_down_before_it_is_sent(look: Open, tmp_path: Path) -> None:
+def test_a_large_picture_is_scaled_down_before_it_is_sent(seen: Looking, tmp_path: Path) -> None:
     (tmp_path / "wide.png").write_bytes(encoded(picture(4000, 1000)))
-    seen = look().settled()
-    seen.page.get_by_label("Open a picture").set_input_files(tmp_path / "wide.png")
+    seen.page.get_by_label(OWN).set_input_files(tmp_path / "wide.png")
     expect(seen.page.get_by_text("4000 × 1000, sent at 1024 × 256")).to_be_visible()
     expect(seen.tile("depth").locator("canvas")).to_have_js_property("width", 1024)
 
@@ -238,8 +240,7 @@ def test_a_key_is_asked_for_where_one_is_needed(look: Open) -> None:
     assert "secret" not in seen.page.content()
 
 
-def test_the_onnx_file_is_that_of_the_sub_network(look: Open, page_url: str) -> None:
-    seen = look().settled()
+def test_the_onnx_file_is_that_of_the_sub_network(seen: Looking, page_url: str) -> None:
     with seen.page.expect_download() as download:
         seen.button("Download ONNX").click()
     name = download.value.suggested_filename
@@ -250,11 +251,10 @@ def test_the_onnx_file_is_that_of_the_sub_network(look: Open, page_url: str) -> 
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_what_is_copied_does_what_the_page_does(look: Open, tmp_path: Path, own: bool) -> None:
+def test_what_is_copied_does_what_the_page_does(seen: Looking, tmp_path: Path, own: bool) -> None:
     (tmp_path / "it's mine.png").write_bytes(encoded(picture()))
-    seen = look().settled()
     if own:
-        seen.page.get_by_label("Open a picture").set_input_files(tmp_path / "it's mine.png")
+        seen.page.get_by_label(OWN).set_input_files(tmp_path / "it's mine.png")
         expect(seen.tile("depth").locator("canvas")).to_have_count(1)
     seen.settled()
     with seen.page.expect_download() as download:

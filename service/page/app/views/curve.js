@@ -12,8 +12,6 @@ const RIGHT = 14;
 const TOP = 14;
 const BOTTOM = 34;
 
-let wide = 560;
-
 export const curvePanel = (session) => {
   const { state } = session;
   const task = state.curveTask ?? favourite(state.model, state.settings[0]);
@@ -42,19 +40,16 @@ export const curvePanel = (session) => {
 
 const watched = new WeakSet();
 
-/** Charts are drawn at their own size, so that their text keeps its. */
-function fit(element, session) {
+/** The chart is drawn at the size that there is, so that its text keeps its own. */
+function fit(element, { fitChart }) {
   if (watched.has(element)) return;
   watched.add(element);
-  new ResizeObserver(([{ contentRect }]) => {
-    if (Math.round(contentRect.width) === wide) return;
-    wide = Math.round(contentRect.width);
-    session.say(session.state.said);
-  }).observe(element);
+  new ResizeObserver(([{ contentRect }]) => fitChart(contentRect.width)).observe(element);
 }
 
 function chart(session, task, lines) {
   const { state } = session;
+  const wide = state.chartWidth;
   const { kind } = state.settings[0];
   const { metric } = state.model.tasks.find((t) => t.name === task);
   const { min, max } = state.model.budgets[kind];
