@@ -22,7 +22,9 @@ from service.runtime import Runtime
 REFUSING_S = 0.5
 
 # Those who run the service want to know until the end.
-ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live"})
+ALWAYS = frozenset(
+    {"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready"}
+)
 """Paths that are answered whatever the state of the service."""
 
 

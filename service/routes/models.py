@@ -24,5 +24,6 @@ async def list_models(runtime: RuntimeDep) -> ModelList:
 @router.get("/{name}", summary="One model", responses=problems(404))
 async def get_model(name: str, runtime: RuntimeDep) -> ModelAnswer:
     """Tasks, input, feasible budgets, width choices, provenance and the report of its training."""
+    model = runtime.catalog.get(name)
     logs.note(model=name)
-    return details(runtime.catalog.get(name), name == runtime.catalog.default)
+    return details(model, name == runtime.catalog.default)
