@@ -29,7 +29,9 @@ RETIRE = signal.SIGUSR1
 """Tells a worker that its successor is there."""
 
 # Those who run the service want to know until the end.
-ALWAYS = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live"})
+ALWAYS = frozenset(
+    {"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready"}
+)
 """Paths that are answered whatever the state of the service."""
 
 

@@ -93,7 +93,7 @@ def configure(settings: Settings) -> None:
 
 class _Lines(logging.Formatter):
     def __init__(self, stacks: bool) -> None:
-        """Args: whether exceptions are shown with their message and stack."""
+        """With the messages and stacks of exceptions, or without."""
         super().__init__()
         self._stacks = stacks
 

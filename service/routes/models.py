@@ -28,10 +28,10 @@ async def list_models(runtime: RuntimeDep) -> ModelList:
 @router.get("/{name}", summary="One model", responses=problems(404))
 async def get_model(name: str, runtime: RuntimeDep) -> ModelAnswer:
     """Tasks, input, feasible budgets, width choices, provenance and the report of its training."""
+    model = runtime.catalog.get(name)
     logs.note(model=name)
-    model, catalog = runtime.catalog.get(name), runtime.catalog
     profile = runtime.subnets.profile_of(model)
-    return await asyncio.to_thread(details, model, name == catalog.default, profile)
+    return await asyncio.to_thread(details, model, name == runtime.catalog.default, profile)
 
 
 @router.get("/{name}/examples", summary="Pictures to try it with", responses=problems(404))

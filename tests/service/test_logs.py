@@ -48,7 +48,8 @@ async def test_a_request_is_one_line_with_what_came_of_it(
     )
     await service.http.get(f"/subnet/{answer['subnet_id']}")
     await service.http.get("/nowhere?secret=sesame")
-    subnet, predict, described, nowhere = read(lines, "request")
+    await service.http.get("/models/sesame")
+    subnet, predict, described, nowhere, _ = read(lines, "request")
     common = {"level": "info", "model": "tiny", "subnet_id": answer["subnet_id"]}
     expected = {"method": "POST", "route": "/subnet", "status": 200, "cache": "miss", **common}
     assert expected.items() <= subnet.items()
