@@ -113,15 +113,16 @@ export function createSession(changed) {
     }
   }
 
-  const withThumbnail = (path) => async (example) => {
+  const withThumbnail = (path) => async (example, i) => {
     const picture = await api.blob(`${path}/examples/${encodeURIComponent(example.name)}/picture`);
-    return { ...example, url: URL.createObjectURL(picture) };
+    return { ...example, number: i + 1, url: URL.createObjectURL(picture) };
   };
 
   async function chooseExample(name) {
     const example = state.examples.find((e) => e.name === name);
     const note = example.truth.length ? "a test picture with ground truth" : "without ground truth";
-    set({ picture: { example: name, url: example.url, label: `Example ${name}`, note }, truth: {} });
+    const label = `${example.source === "test" ? "Example" : "Synthetic"} ${example.number}`;
+    set({ picture: { example: name, url: example.url, label, note }, truth: {} });
     refreshAll();
     if (!example.truth.length) return;
     const { truth } = await api.get(

@@ -33,7 +33,7 @@ def seen(visitor: Looking) -> Looking:
     page = visitor.page
     page.get_by_role("combobox", name="Model").select_option("tiny")
     expect(visitor.budget).to_have_value("20")
-    visitor.button("Example 0").click()
+    visitor.button("Example 1").click()
     return visitor.settled()
 
 
@@ -187,7 +187,7 @@ def test_a_picture_that_cannot_be_used_is_explained(
     seen.page.get_by_label(OWN).set_input_files(tmp_path / name)
     expect(seen.alert).to_contain_text("This picture cannot be used.")
     expect(seen.alert).to_contain_text(words)
-    seen.button("Example 0").click()
+    seen.button("Example 1").click()
     expect(seen.alert).to_have_count(0)
 
 
