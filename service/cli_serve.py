@@ -45,7 +45,7 @@ def run(given: Mapping[str, Any]) -> None:
         model = catalog.get(None)
         seconds = time.perf_counter() - start
         typer.echo(f"slimdial serves {', '.join(catalog.models)} on {url} ({seconds:.1f} s)")
-        typer.echo(f"Documentation: {url}/docs\nA first sub-network:\n")
+        typer.echo(f"Open it in a browser. Documentation: {url}/docs\nA first sub-network:\n")
         typer.echo(f"  {example(url, model)}\n")
 
     try:

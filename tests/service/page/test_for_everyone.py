@@ -39,7 +39,6 @@ def test_nothing_stands_in_anybody_s_way(
 ) -> None:
     seen = look(scheme=scheme, width=width).complete()
     seen.page.locator("summary").first.click()
-    assert violations(seen.page) == []
     seen.button("Compare").click()
     seen.exact.fill("0.0000001")
     seen.exact.press("Enter")

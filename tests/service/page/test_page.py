@@ -46,7 +46,8 @@ def test_a_first_visit_shows_a_result_without_a_click(look: Open, shoot: Shoot) 
     expect(seen.tile("depth")).to_contain_text(re.compile(r"\d\.\d m"))
     expect(seen.status).to_have_text(re.compile("GMACs is shown"))
     assert float(seen.fact("GMACs")) <= float(seen.exact.input_value())
-    shoot(seen.page, "page", whole=True)
+    shoot(seen.page, "page")
+    shoot(seen.page, "page-whole", whole=True)
 
 
 def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
