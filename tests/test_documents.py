@@ -16,7 +16,7 @@ import pytest
 from tests.service.process import shipped
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/service.md", "docs/protocols.md")
+DOCUMENTS = ("README.md", "docs/page.md", "docs/service.md", "docs/protocols.md")
 
 
 def blocks(document: str, language: str) -> list[str]:
