@@ -122,7 +122,7 @@ def measure(recipe: Recipe, batch_size: int, rounds: int, ranks: Ranks) -> list[
     supernet = prepared(build(recipe), ranks, Engine())
     architectures = sandwich(supernet.space, recipe.training.sandwich, np.random.default_rng(0))
     gradients = partial(
-        accumulate_gradients, supernet, x_NCHW, targets, architectures, recipe.training.distillation
+        accumulate_gradients, supernet, x_NCHW, targets, architectures, recipe.training
     )
     statics = [static(supernet, a) for a in architectures]
     steps = [

@@ -173,7 +173,7 @@ def _step(
         normalise(network.config, batch.images_NCHW),
         batch.targets,
         sandwich(network.space, config.sandwich, rng),
-        config.distillation,
+        config,
         ranks,
     )
     *values, stopping = ranks.add_up(network.parameters(), [*part.values(), float(stop)])

@@ -18,7 +18,7 @@ VariantOption = Annotated[
     str | None,
     typer.Option(
         "--variant",
-        help="A network to compare with: static, single:TASK, or no-distillation.",
+        help="A network to compare with: static, single:TASK, no-distillation, or paper.",
     ),
 ]
 SeedOption = Annotated[

@@ -192,8 +192,9 @@ def fit(
 ) -> tuple[dict[str, NDArray[np.float32]], PredictorQuality]:
     """Trains the predictor (ECMT Sec. 5: L1) and judges it on every tenth sample.
 
-    Where the paper has Adam and ratios as they are, this standardises the ratios, decays weights
-    and lets the learning rate fall: it is fitted to hundreds of samples instead of thousands.
+    The paper has a constant learning rate and no weight decay, for thousands of samples
+    (:meth:`PredictorConfig.as_published`); those defaults are for hundreds. Ratios are standardised
+    for both.
 
     Returns:
         The tensors to publish and the quality on the held-out samples.
@@ -218,7 +219,11 @@ def fit(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     steps = config.epochs * -(-len(x) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = (
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        if config.schedule == "cosine"
+        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    )
     generator = torch.Generator().manual_seed(seed)
     for _ in range(config.epochs):
         order = torch.randperm(len(x), generator=generator)

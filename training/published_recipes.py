@@ -143,7 +143,7 @@ def nyud() -> Recipe:
             distillation=1.0,
             schedule="poly",
         ),
-        predictor=PredictorConfig(samples=2000, calibration_images=64),
+        predictor=PredictorConfig.as_published(calibration_images=64),
         layout="nyud",
     )
 
@@ -191,7 +191,7 @@ def pascal() -> Recipe:
             distillation=0.001,
             schedule="poly",
         ),
-        predictor=PredictorConfig(samples=2000, calibration_images=64),
+        predictor=PredictorConfig.as_published(calibration_images=64),
         layout="pascal",
     )
 
@@ -237,6 +237,6 @@ def celeba() -> Recipe:
             distillation=0.01,
             schedule="step",
         ),
-        predictor=PredictorConfig(samples=2000, calibration_images=256),
+        predictor=PredictorConfig.as_published(calibration_images=256),
         layout="celeba",
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from training.tasks import Task
 
@@ -108,6 +108,11 @@ class TrainingConfig:
     weight_decay: float
     distillation: float
     """Weight λ of the CI-KD loss."""
+    prediction_distillation: float = 0.0
+    """Weight of the distillation of the SuperNet's predictions, which the paper does without."""
+    label_smoothing: float = 0.0
+    """Probability that training spreads over all classes instead of the true one (Szegedy et al.
+    2016), for classification and segmentation; measured losses are never smoothed."""
     sandwich: int = 4
     """Networks b per step: the largest, the smallest and b - 2 random ones; 1 for a static network,
     which has one width alone."""
@@ -117,6 +122,8 @@ class TrainingConfig:
     """How the learning rate changes over the run (:mod:`training.schedule`)."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label smoothing lies in [0, 1), found {self.label_smoothing}")
         if self.sandwich < 1:
             raise ValueError(f"a sandwich has at least 1 network, found {self.sandwich}")
         if self.epochs < 1 or self.batch_size < 2:
@@ -134,8 +141,22 @@ class PredictorConfig:
     epochs: int = 150
     batch_size: int = 16
     learning_rate: float = 2e-3
-    """At the beginning; it falls to 0 as a cosine."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Whether the learning rate falls to 0 as a cosine."""
     weight_decay: float = 0.5
+
+    @classmethod
+    def as_published(cls, calibration_images: int) -> Self:
+        """ECMT Sec. 5, "MTL accuracy predictor details"."""
+        return cls(
+            samples=2000,
+            calibration_images=calibration_images,
+            epochs=150,
+            batch_size=16,
+            learning_rate=1e-3,
+            schedule="constant",
+            weight_decay=0.0,
+        )
 
 
 @dataclass(frozen=True)

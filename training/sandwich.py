@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from model_store.subnet.space import Architecture, SearchSpace
+from training.distillation import ci_kd, prediction_distillation
 from training.global_batch import collective_loss, shares_of
 from training.ranks import Ranks
+from training.recipe import TrainingConfig
 from training.supernet import SuperNet
 
 
@@ -49,22 +50,12 @@ def sandwich(space: SearchSpace, b: int, rng: np.random.Generator) -> list[Archi
     return [space.largest(), *(space.random(rng) for _ in range(b - 2)), space.smallest()]
 
 
-def ci_kd(z_NCHW: Tensor, child_NCHW: Tensor) -> Tensor:
-    """One term of the CI-KD loss (Eq. 3): MSE of channel-averaged features.
-
-    Args:
-        z_NCHW: the SuperNet's encoder features, detached.
-        child_NCHW: a sub-network's encoder features, with any number of channels.
-    """
-    return F.mse_loss(child_NCHW.float().mean(dim=1), z_NCHW.float().mean(dim=1))
-
-
 def accumulate_gradients(
     supernet: SuperNet,
     x_NCHW: Tensor,
     targets: dict[str, Tensor],
     architectures: Sequence[Architecture],
-    distillation: float,
+    config: TrainingConfig,
     ranks: Ranks = Ranks(),  # noqa: B008 - frozen
 ) -> StepLosses:
     """Algorithm 1, lines 4 to 14: one backward pass for each network of the sandwich.
@@ -74,7 +65,7 @@ def accumulate_gradients(
         x_NCHW: normalised images; of several ranks, each has its part of the batch.
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
-        distillation: the weight λ of CI-KD.
+        config: the weights of the distillation losses, and label smoothing.
         ranks: the processes that the batch is spread over.
 
     Returns:
@@ -86,15 +77,20 @@ def accumulate_gradients(
     bfloat16 = torch.autocast(x_NCHW.device.type, torch.bfloat16)
     with bfloat16:
         raw, z = supernet(x_NCHW, architectures[0])
-    largest, by_task = collective_loss(tasks, raw, targets, shares)
+    largest, by_task = collective_loss(tasks, raw, targets, shares, config.label_smoothing)
     largest.backward()  # type: ignore[no-untyped-call]
+    teacher = {name: output.detach() for name, output in raw.items()}
     z, smallest, distilled = z.detach(), largest, torch.zeros_like(largest)
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
-        collective, _ = collective_loss(tasks, raw, targets, shares)
+        collective, _ = collective_loss(tasks, raw, targets, shares, config.label_smoothing)
         kd = ci_kd(z, child_z) * (shares.images / (len(architectures) - 1))
-        (collective + distillation * kd).backward()  # type: ignore[no-untyped-call]
+        loss = collective + config.distillation * kd
+        if config.prediction_distillation:
+            soft = prediction_distillation(tasks, teacher, raw, targets, shares)
+            loss = loss + config.prediction_distillation * soft
+        loss.backward()  # type: ignore[no-untyped-call]
         distilled += kd.detach()
         smallest = collective
     # Read once, at the end: every reading waits for the GPU.

@@ -22,9 +22,11 @@ from training.supernet import SuperNet
 Moments = list[tuple[Tensor, Tensor]]
 """Mean and variance of every batch norm's input, in the order of the network's modules."""
 
-
 SCALES = (1, 2, 4, 8, 16, 32)
 """Pixels that a value of each layer of the pyramid covers, along each side."""
+
+FASTEST = 16
+"""Layers learn in proportion to their scale, up to this one."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,6 @@ class SynthesisConfig:
     steps: int = 200
     learning_rate: float = 0.035
     """Of single pixels, in units of the real images' contrast between neighbours."""
-    coarsest: int = 16
-    """Layers of the pyramid learn in proportion to their scale, up to this one."""
     widths: int = 6
     """Architectures whose statistics are matched: smallest, largest, and random ones."""
     per_step: int = 2
@@ -110,10 +110,12 @@ def synthesise(
     # Adam moves every value by about its learning rate, whatever the gradient. At the scale of
     # single pixels that is noise, to which the first layers are the more sensitive the less of it
     # there is in the real images.
-    rate = config.learning_rate * _contrast(real_NCHW)
-    rates = [rate * min(scale, config.coarsest) for scale in SCALES]
+    finest = config.learning_rate * _contrast(real_NCHW)
     optimizer = torch.optim.Adam(
-        [{"params": [layer], "lr": rate} for layer, rate in zip(pyramid, rates, strict=True)]
+        [
+            {"params": [layer], "lr": finest * min(scale, FASTEST)}
+            for scale, layer in zip(SCALES, pyramid, strict=True)
+        ]
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     network.requires_grad_(False)

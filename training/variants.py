@@ -6,10 +6,11 @@ name says what it is: ``rooms-static``, ``rooms-single-depth-seed1``.
 
 from dataclasses import dataclass, replace
 
-from training.recipe import Recipe
+from training.recipe import PredictorConfig, Recipe
 
 STATIC = "static"
 NO_DISTILLATION = "no-distillation"
+PAPER = "paper"
 SINGLE = "single:"
 
 FEWEST_IMAGES = 16
@@ -22,7 +23,7 @@ class RunName:
 
     recipe: str
     variant: str | None = None
-    """``static``, ``single:TASK`` or ``no-distillation``; None for the SuperNet."""
+    """``static``, ``single:TASK``, ``no-distillation`` or ``paper``; None for the SuperNet."""
     seed: int = 0
     """0 is the recipe's own."""
     called: str | None = None
@@ -59,7 +60,9 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
     - ``single:TASK``: the same with that task's decoder alone. Where each image is labelled for one
       task (the layout of CIFAR-100), it only sees that task's images, in batches so much smaller
       that it takes about as many steps as the SuperNet, each a fraction of the cost.
-    - ``no-distillation``: the SuperNet without CI-KD (ECMT Table 4).
+    - ``no-distillation``: the SuperNet without distillation (ECMT Table 4).
+    - ``paper``: the SuperNet and its predictor trained to the letter of ECMT, without what this
+      project adds: CI-KD is all the distillation, labels are not smoothed.
 
     Raises:
         ValueError: there is no such variant, or no such task.
@@ -67,13 +70,26 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
     if variant is None:
         return recipe
     if variant == NO_DISTILLATION:
-        return replace(recipe, training=replace(recipe.training, distillation=0.0))
+        return replace(
+            recipe, training=replace(recipe.training, distillation=0.0, prediction_distillation=0.0)
+        )
+    if variant == PAPER:
+        return _as_published(recipe)
     if variant == STATIC:
         return _static(recipe)
     if variant.startswith(SINGLE):
         return _single(_static(recipe), variant.removeprefix(SINGLE))
     raise ValueError(
-        f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION} and {SINGLE}TASK"
+        f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION}, {PAPER} and "
+        f"{SINGLE}TASK"
+    )
+
+
+def _as_published(recipe: Recipe) -> Recipe:
+    return replace(
+        recipe,
+        training=replace(recipe.training, prediction_distillation=0.0, label_smoothing=0.0),
+        predictor=PredictorConfig.as_published(recipe.predictor.calibration_images),
     )
 
 

@@ -13,11 +13,18 @@ from model_store.subnet.space import Architecture
 from tests.training.tiny import Noise, classifying, dense, network_of, some
 from training.data.source import Batch
 from training.evaluate import normalise
-from training.sandwich import accumulate_gradients, ci_kd, sandwich
+from training.recipe import TrainingConfig
+from training.sandwich import accumulate_gradients, sandwich
 from training.supernet import SuperNet
 from training.tasks import task_loss
 
-KD = 0.3
+
+def taught(distillation: float, predictions: float = 0.0) -> TrainingConfig:
+    training = classifying().training
+    return replace(training, distillation=distillation, prediction_distillation=predictions)
+
+
+KD = taught(0.3)
 
 
 @pytest.fixture
@@ -44,12 +51,14 @@ def collective(
     return total, by_task
 
 
-def step(network: SuperNet, architectures: Sequence[Architecture], kd: float) -> dict[str, Tensor]:
+def step(
+    network: SuperNet, architectures: Sequence[Architecture], config: TrainingConfig
+) -> dict[str, Tensor]:
     """The gradients of one step, by parameter; zero where there is none."""
     network.zero_grad()
     batch = batch_of(network)
     x_NCHW = batch.images_NCHW.to(next(network.parameters()).dtype)
-    accumulate_gradients(network, x_NCHW, batch.targets, architectures, kd)
+    accumulate_gradients(network, x_NCHW, batch.targets, architectures, config)
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
         for name, p in network.named_parameters()
@@ -77,13 +86,6 @@ def test_a_sandwich_follows_its_generator() -> None:
     assert first[1:-1] != second[1:-1]
 
 
-def test_ci_kd_compares_features_averaged_over_channels() -> None:
-    """Eq. 3: means 2 and 4 against 5 and 4 at two positions: (9 + 0) / 2."""
-    child_NCHW = torch.tensor([[4.0, 2.0], [5.0, 3.0], [6.0, 7.0]]).view(1, 3, 1, 2)
-    z_NCHW = torch.tensor([[1.0, 5.0], [3.0, 3.0]]).view(1, 2, 1, 2)
-    assert ci_kd(z_NCHW, child_NCHW).item() == pytest.approx(9 / 2)
-
-
 def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     network: SuperNet,
 ) -> None:
@@ -104,7 +106,7 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
         if index == 0:
             teacher = averaged.detach()
         else:
-            loss = loss + KD * ((averaged - teacher) ** 2).mean() / 3
+            loss = loss + KD.distillation * ((averaged - teacher) ** 2).mean() / 3
         gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
         for name, gradient in zip(parameters, gradients, strict=True):
             expected[name] += 0.0 if gradient is None else gradient
@@ -122,14 +124,17 @@ def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:
         torch.testing.assert_close(parameter.grad, 2 * once[name])
 
 
-def test_distillation_does_not_reach_the_features_it_teaches(network: SuperNet) -> None:
+@pytest.mark.parametrize("strong", [taught(100.0), taught(0.0, 10.0)], ids=["ci-kd", "predictions"])
+def test_distillation_does_not_reach_what_it_learns_from(
+    network: SuperNet, strong: TrainingConfig
+) -> None:
     """Weights that the smallest network lacks belong to the teacher alone."""
     smallest = network.space.smallest()
     architectures = [network.space.largest(), smallest]
-    without, strong = step(network, architectures, 0.0), step(network, architectures, 100.0)
+    without, distilled = (step(network, architectures, c) for c in (taught(0.0), strong))
     full, slices = network.space.full_channels, network.slices()
     changed = False
-    for name, gradient in strong.items():
+    for name, gradient in distilled.items():
         difference = (gradient - without[name]).abs()
         corner = tuple(
             slice(smallest[dim[0]] if dim and isinstance(dim[0], str) else None)
@@ -145,7 +150,7 @@ def test_distillation_does_not_reach_the_features_it_teaches(network: SuperNet) 
 def test_a_task_without_ground_truth_in_the_batch_has_no_loss(network: SuperNet) -> None:
     x_NCHW, targets, _ = batch_of(network)
     nowhere = targets | {"flowers": torch.full_like(targets["flowers"], 255)}
-    losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, 0.0)
+    losses = accumulate_gradients(network, x_NCHW, nowhere, [network.space.largest()] * 2, KD)
     assert np.isfinite(losses.largest)
     assert set(losses.tasks) == {"animals"}
     for name, parameter in network.named_parameters():
@@ -175,6 +180,6 @@ def test_the_losses_are_reported(network: SuperNet) -> None:
 def test_a_network_taught_by_itself_has_nothing_to_learn() -> None:
     network = network_of(dense())
     largest = network.space.largest()
-    losses = accumulate_gradients(network, *batch_of(network)[:2], [largest, largest], 1.0)
+    losses = accumulate_gradients(network, *batch_of(network)[:2], [largest, largest], KD)
     assert losses.distillation == pytest.approx(0.0, abs=1e-6)
     assert losses.largest == pytest.approx(losses.smallest, rel=1e-3)

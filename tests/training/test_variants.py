@@ -69,7 +69,7 @@ def test_a_static_step_is_plain_training() -> None:
     network, plain = network_of(static), network_of(static)
     batch = Noise.of(static, 8).batch(torch.arange(8))
     full = network.space.largest()
-    accumulate_gradients(network, batch.images_NCHW, batch.targets, [full], 0.0)
+    accumulate_gradients(network, batch.images_NCHW, batch.targets, [full], static.training)
     with torch.autocast("cpu", torch.bfloat16):
         raw = plain(batch.images_NCHW, full).raw
     losses = [
@@ -109,15 +109,37 @@ def test_a_single_task_takes_as_many_steps_for_a_fraction_of_the_images() -> Non
 
 def test_no_distillation_changes_nothing_else() -> None:
     made = varied(rooms(), "no-distillation")
-    assert made.training.distillation == 0.0
-    again = replace(made.training, distillation=rooms().training.distillation)
+    assert (made.training.distillation, made.training.prediction_distillation) == (0.0, 0.0)
+    ours = rooms().training
+    again = replace(
+        made.training,
+        distillation=ours.distillation,
+        prediction_distillation=ours.prediction_distillation,
+    )
     assert replace(made, training=again) == rooms()
+
+
+def test_to_the_letter_of_the_paper_features_are_all_that_is_distilled() -> None:
+    """ECMT Sec. 5: CI-KD alone, plain cross-entropy; 2000 samples, Adam at a constant rate."""
+    ours, made = caltech100(), varied(caltech100(), "paper")
+    assert ours.training.prediction_distillation
+    assert ours.training.label_smoothing
+    letter = replace(ours.training, prediction_distillation=0.0, label_smoothing=0.0)
+    assert made.training == letter
+    predictor = made.predictor
+    assert (predictor.samples, predictor.epochs, predictor.batch_size) == (2000, 150, 16)
+    assert (predictor.learning_rate, predictor.schedule) == (1e-3, "constant")
+    assert predictor.weight_decay == 0.0
+    assert replace(made, training=ours.training, predictor=ours.predictor) == ours
 
 
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ("frozen", "unknown variant 'frozen'; there are static, no-distillation and single:TASK"),
+        (
+            "frozen",
+            "unknown variant 'frozen'; there are static, no-distillation, paper and single:TASK",
+        ),
         ("single:sound", "no task 'sound'; it has semseg, depth, normals, edges, saliency"),
     ],
 )

@@ -21,7 +21,7 @@ from training.loop import StepReport, load_network, train
 from training.measure import validation_losses
 from training.predictor import collect
 from training.ranks import Ranks, started
-from training.recipe import Recipe
+from training.recipe import Recipe, TrainingConfig
 from training.sandwich import StepLosses, accumulate_gradients
 from training.supernet import SuperNet
 
@@ -53,7 +53,7 @@ def step(network: SuperNet, batch: Batch, ranks: Ranks) -> StepLosses:
         normalise(network.config, batch.images_NCHW)[part].double(),
         {t: target[part] for t, target in batch.targets.items()},
         [network.space.largest(), some(network, 1), network.space.smallest()],
-        0.3,
+        TrainingConfig(1, 8, 1e-3, 0.0, 0.3, prediction_distillation=0.5, label_smoothing=0.1),
         ranks,
     )
     return losses.with_values(ranks.add_up(network.parameters(), losses.values()))

@@ -18,7 +18,7 @@ from training.ranks import Ranks
 from training.recipe import Recipe
 from training.supernet import cost_model
 from training.tasks import IGNORE
-from training.variants import NO_DISTILLATION, SINGLE, STATIC
+from training.variants import NO_DISTILLATION, PAPER, SINGLE, STATIC
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def siblings(run: Run, ranks: Ranks) -> list[Sibling]:
     Raises:
         ValueError: a run folder holds something else.
     """
-    names = [STATIC, *(f"{SINGLE}{t.name}" for t in run.base.network.tasks), NO_DISTILLATION]
+    singles = (f"{SINGLE}{t.name}" for t in run.base.network.tasks)
+    names = [STATIC, *singles, NO_DISTILLATION, PAPER]
     return ranks.from_first(lambda: [_sibling(run, name) for name in names])
 
 
@@ -82,6 +83,7 @@ def measured_baselines(
         static=by_name[STATIC],
         singles={t.name: by_name[f"{SINGLE}{t.name}"] for t in run.base.network.tasks},
         no_distillation=by_name[NO_DISTILLATION],
+        paper=by_name[PAPER],
     )
 
 

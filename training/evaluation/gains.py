@@ -1,4 +1,4 @@
-"""Gains over baselines: Δ-MTL over single-task networks, and what CI-KD gives the smallest."""
+"""Gains over baselines: Δ-MTL over single-task networks, and what distillation gives."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ def over_static(results: RunResults, metrics: Mapping[str, float]) -> float | No
 
 
 def distillation_gain(results: RunResults) -> float | None:
-    """Mean gain of the smallest sub-network by CI-KD, in percent (ECMT Table 4)."""
+    """Mean gain of the smallest sub-network by distillation, in percent (ECMT Table 4)."""
     if results.baselines is None or results.baselines.no_distillation.smallest is None:
         return None
     without = results.baselines.no_distillation.smallest.quality.metrics

@@ -117,7 +117,7 @@ def _baselines(report: Report, results: RunResults) -> None:
     if absent:
         commands = "\n".join(_commands(absent))
         report.say(
-            f"**Missing: {len(absent)} of {len(baselines.singles) + 2} baselines.** What depends "
+            f"**Missing: {len(absent)} of {len(baselines.singles) + 3} baselines.** What depends "
             f"on them is a dash below. They are made by\n\n```sh\n{commands}\n```"
         )
     report.table(tables.baseline_table(results, baselines))
@@ -126,9 +126,9 @@ def _baselines(report: Report, results: RunResults) -> None:
     if base and all(base.values()):
         name = "single-task networks" if singles else "MTL-Static"
         report.figure("gains", task_figures.gains(results, base, name), f"Gain over {name} by task")
-    report.say("## CI-KD (the paper's Table 4)")
+    report.say("## Distillation (the paper's Table 4)")
     if baselines.no_distillation.run is None:
-        report.say("Not compared: there is no run without CI-KD.")
+        report.say("Not compared: there is no run without distillation.")
     else:
         report.say(f"Against the run `{baselines.no_distillation.run}`.")
         report.table(tables.distillation_table(results, baselines))

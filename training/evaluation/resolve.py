@@ -64,7 +64,7 @@ def run_of(folder: Path, known: Known) -> Run:
         except ValueError:
             continue  # own, without a description of the data
         match = re.fullmatch(
-            rf"{re.escape(recipe.name)}(-(?:static|single-.+|no-distillation))??(?:-seed(\d+))?",
+            rf"{re.escape(recipe.name)}(-(?:static|single-.+|no-distillation|paper))??(?:-seed(\d+))?",
             folder.resolve().name,
         )
         if match is None:

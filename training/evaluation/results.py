@@ -132,7 +132,7 @@ class Baseline(Result):
 
 
 class Baselines(Result):
-    """MTL-Static, single-task networks, and the SuperNet without CI-KD."""
+    """MTL-Static, single-task networks, and the SuperNet trained otherwise."""
 
     full: Measured
     """This SuperNet at full width."""
@@ -142,6 +142,7 @@ class Baselines(Result):
     singles: dict[str, Baseline]
     """By task."""
     no_distillation: Baseline
+    paper: Baseline
 
 
 class CalibrationPoint(Result):

@@ -112,7 +112,7 @@ def headline(runs: Sequence[RunResults]) -> dict[str, Number]:
         "mean gain over MTL-Static, smallest, %": lambda r: (
             over_static(r, r.baselines.smallest.quality.metrics) if r.baselines else None
         ),
-        "gain of the smallest sub-network by CI-KD, %": distillation_gain,
+        "gain of the smallest sub-network by distillation, %": distillation_gain,
         "weighted loss of evolution over ecmt's, worst budget, %": worst_change,
         "Spearman's ρ of preference and metric, tightest budget": mean_rho,
         "Kendall's τ of predicted losses": mean_tau,
@@ -189,10 +189,10 @@ def _at_least(what: str, wanted: float, found: Number, needs: str, note: str = "
 
 
 def _distillation(gain: Number) -> Target:
-    what = "smallest sub-network with CI-KD against without, mean gain over tasks in %"
+    what = "smallest sub-network with distillation against without, mean gain over tasks in %"
     wanted = "above 0 by more than the spread of the seeds"
     if gain.mean is None:
-        return Target(what, wanted, gain, "open", "needs a run without CI-KD")
+        return Target(what, wanted, gain, "open", "needs a run without distillation")
     if gain.spread is None:
         return Target(what, wanted, gain, "open", "needs several seeds")
     return Target(what, wanted, gain, "reached" if gain.mean > gain.spread else "missed", "")

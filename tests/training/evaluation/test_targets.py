@@ -34,7 +34,7 @@ def test_hypervolume_is_held_against_the_static_network() -> None:
 def test_without_a_baseline_a_target_is_open() -> None:
     bare = results(static=None, single=None, without_distillation=None)
     assert of("44%", bare).verdict == of("full budget", bare).verdict == "open"
-    assert of("CI-KD", bare).note == "needs a run without CI-KD"
+    assert of("distillation", bare).note == "needs a run without distillation"
     assert over_singles(bare, {}) is None
 
 
@@ -51,13 +51,13 @@ def test_a_budget_above_44_percent_is_not_tight() -> None:
 
 
 def test_distillation_must_gain_more_than_the_spread() -> None:
-    """The smallest has a loss of 0.4; without CI-KD it has 0.45, then 0.5 or 0.39."""
+    """The smallest has a loss of 0.4; without distillation it has 0.45, then 0.5 or 0.39."""
     clear = [results(without_distillation=loss) for loss in (0.45, 0.46, 0.45)]
     noisy = [results(without_distillation=loss) for loss in (0.5, 0.39)]
-    assert of("CI-KD", *clear).verdict == "reached"
-    assert of("CI-KD", *noisy).verdict == "missed"
-    assert of("CI-KD", clear[0]).verdict == "open"
-    assert of("CI-KD", clear[0]).note == "needs several seeds"
+    assert of("distillation", *clear).verdict == "reached"
+    assert of("distillation", *noisy).verdict == "missed"
+    assert of("distillation", clear[0]).verdict == "open"
+    assert of("distillation", clear[0]).note == "needs several seeds"
 
 
 def test_distillation_gains_by_hand() -> None:
