@@ -11,10 +11,9 @@ from fastapi_offline import FastAPIOffline
 from model_store.cache_periodic import every
 from service import errors, openapi
 from service.catalog import Catalog
-from service.connections import Doors
-from service.leaving import Leaving, on_signals
+from service.leaving import on_signals
 from service.metrics import Metrics
-from service.middleware import Identified, Measured
+from service.middleware import Front
 from service.routes import (
     curve,
     docs,
@@ -28,7 +27,6 @@ from service.routes import (
 )
 from service.runtime import run
 from service.security.access import Access
-from service.security.headers import Guarded
 from service.security.keyring import RELOAD_S, Keyring
 from service.settings import Settings
 from service.uploads import Uploads
@@ -76,7 +74,9 @@ def create_app(
     )
     app.state.access = Access(keyring, counted)
     # Routes are tried in turn: those that are asked most come first.
-    for resource in (predict, subnets, operations, models, curve, page, docs, oip, oip_repository):
+    for router in (predict.router, subnets.dialling, operations.alive):
+        app.include_router(router)
+    for resource in (subnets, operations, models, curve, page, docs, oip, oip_repository):
         app.include_router(resource.router)
     app.include_router(oip.health)
     errors.install(app)
@@ -85,11 +85,9 @@ def create_app(
     app.add_middleware(
         Uploads, limit_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
     )
-    app.add_middleware(Doors)
-    app.add_middleware(Leaving, runtime=lambda: getattr(app.state, "runtime", None))
-    app.add_middleware(Measured, metrics=counted)
-    app.add_middleware(Identified)
-    app.add_middleware(Guarded)
+    app.add_middleware(
+        Front, metrics=counted, runtime=lambda: getattr(app.state, "runtime", None)
+    )
     return app
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service import logs
@@ -23,7 +23,7 @@ from service.errors import (
     answer,
 )
 from service.leaving import ALWAYS
-from service.middleware import ID_HEADER, new_id
+from service.identity import RAW_ID, new_id
 from service.security.headers import headers_of
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def _answered(error: ServiceError, under_tls: bool) -> bytes:
     headers = [
         *response.raw_headers,
         *headers_of(under_tls),
-        (ID_HEADER.lower().encode(), facts.request_id.encode()),
+        (RAW_ID, facts.request_id.encode()),
         (b"connection", b"close"),
     ]
     first = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
@@ -169,21 +169,8 @@ def _answered(error: ServiceError, under_tls: bool) -> bytes:
     return b"\r\n".join(bytes(line) for line in lines)
 
 
-class Doors:
-    """ASGI middleware: refuses requests on a connection too many, and heads that are too large."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] == "http" and (refusal := _refusal(scope)):
-            await answer(refusal)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _refusal(scope: Scope) -> ServiceError | None:
+def refusal_of(scope: Scope) -> ServiceError | None:
+    """Why a request is not let in: it is on a connection too many, or its head is too large."""
     if scope.get("state", {}).get(_CROWDED) and scope["path"] not in ALWAYS:
         return CrowdedError("as many connections are open as may: try again in a moment")
     # A head that comes in pieces is counted on its way; one that comes at once is not.

@@ -14,13 +14,13 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from service.errors import UnavailableError, answer
+from service.errors import UnavailableError
 from service.runtime import Runtime
 
 REFUSING_S = 0.5
@@ -33,6 +33,9 @@ ALWAYS = frozenset(
     {"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready"}
 )
 """Paths that are answered whatever the state of the service."""
+
+CLOSE = (b"connection", b"close")
+"""Told to a client whose connection is closed after the answer."""
 
 
 @contextlib.contextmanager
@@ -86,30 +89,14 @@ def on_signals(runtime: Runtime, drain_s: float) -> Iterator[None]:
             signal.signal(sig, handler)
 
 
-class Leaving:
-    """ASGI middleware: while the service leaves, answers close their connections."""
 
-    def __init__(self, app: ASGIApp, runtime: Callable[[], Runtime | None]) -> None:
-        self._app = app
-        self._runtime = runtime
+def closes(runtime: Runtime) -> bool:
+    """Whether answers close their connections, since the service or this worker of it leaves."""
+    return runtime.draining or runtime.retiring
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        runtime = self._runtime()
-        if scope["type"] != "http" or runtime is None:
-            await self._app(scope, receive, send)
-            return
 
-        async def closing(message: Message) -> None:
-            # Asked now and not before: the request may have come before the signal did.
-            leaving = runtime.draining or runtime.retiring
-            if message["type"] == "http.response.start" and leaving:
-                headers = [*message.get("headers", ()), (b"connection", b"close")]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        if runtime.refusing and scope["path"] not in ALWAYS:
-            refusal = UnavailableError("the service is shutting down; another replica may answer")
-            await answer(refusal)(scope, receive, closing)
-        else:
-            await self._app(scope, receive, closing)
+def shuts_out(runtime: Runtime | None, scope: Scope) -> UnavailableError | None:
+    """Why a request is not let in: the service is about to end."""
+    if runtime is None or not runtime.refusing or scope["path"] in ALWAYS:
+        return None
+    return UnavailableError("the service is shutting down; another replica may answer")

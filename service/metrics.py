@@ -40,19 +40,20 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self.started.set(time.time())
-        self.requests = Counter(
+        self._requests = Counter(
             "slimdial_http_requests",
             "Requests by route template and status.",
             ["method", "route", "status"],
             registry=self.registry,
         )
-        self.request_seconds = Histogram(
+        self._request_seconds = Histogram(
             "slimdial_http_request_duration_seconds",
             "Time to the last byte of a response.",
             ["method", "route", "status"],
             buckets=_FAST,
             registry=self.registry,
         )
+        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge(
             "slimdial_http_requests_in_flight",
             "Requests being answered.",
@@ -206,6 +207,17 @@ class Metrics:
         )
 
         self.autopilot = AutopilotMetrics(self.registry)
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts and times one request."""
+        labels = (method, route, status)
+        found = self._of_request.get(labels)
+        if found is None:  # looking them up by their labels takes longer than counting
+            found = self._requests.labels(*labels), self._request_seconds.labels(*labels)
+            self._of_request[labels] = found
+        counter, histogram = found
+        counter.inc()
+        histogram.observe(seconds)
 
     def count_cache(self, level: Level, outcome: Outcome) -> None:
         """Counts one cache lookup."""

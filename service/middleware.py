@@ -1,104 +1,99 @@
-"""ASGI middleware: every request has an id, is answered, measured and logged."""
+"""ASGI middleware around everything: ids, refusals at the door, headers, metrics, the log.
+
+It is one, where it could be five: every layer costs a coroutine for each request and another one
+for each message of its answer, and together they took as long as a short prediction's HTTP.
+"""
 
 import logging
-import re
-import secrets
 import time
+from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
+from service.connections import refusal_of
 from service.errors import answer
+from service.identity import RAW_ID, id_of
+from service.leaving import CLOSE, closes, shuts_out
 from service.metrics import Metrics
+from service.runtime import Runtime
+from service.security.headers import completed
 
 log = logging.getLogger(__name__)
 
-ID_HEADER = "X-Request-ID"
-_RAW_ID = ID_HEADER.lower().encode()
-
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Identified:
-    """Gives a request the id that its client sent, if that is well formed, or a new one."""
+class Front:
+    """Every request has an id, is let in or refused, is answered, measured and logged.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Requests are counted by route template and status. What nobody caught is answered here.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get(ID_HEADER, "")
-        facts = logs.Facts(given if _WELL_FORMED.fullmatch(given) else new_id())
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, runtime: Callable[[], Runtime | None]
+    ) -> None:
+        """Around an app.
 
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), (_RAW_ID, facts.request_id.encode())]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        with logs.about(facts):
-            await self._app(scope, receive, told)
-
-
-def new_id() -> str:
-    """Of a request that brings none."""
-    return secrets.token_hex(16)
-
-
-class Measured:
-    """Counts, times and logs requests, by route template and status; answers what nobody caught."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        Args:
+            app: that.
+            metrics: told of every request.
+            runtime: of the app, while it runs; it says whether the service leaves.
+        """
         self._app = app
         self._metrics = metrics
+        self._runtime = runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        facts = logs.Facts(id_of(scope))
+        runtime = self._runtime()
         status: int | None = None
         start = time.perf_counter()
 
-        async def watch(message: Message) -> None:
+        async def told(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = completed(message.get("headers", ()), scope["scheme"] == "https")
+                headers.append((RAW_ID, facts.request_id.encode()))
+                # Asked now and not before: the request may have come before the signal did.
+                if runtime is not None and closes(runtime):
+                    headers.append(CLOSE)
+                message = {**message, "headers": headers}
             await send(message)
 
-        with self._metrics.in_flight.track_inprogress():
+        refusal = shuts_out(runtime, scope) or refusal_of(scope)
+        app = self._app if refusal is None else answer(refusal)
+        with logs.about(facts), self._metrics.in_flight.track_inprogress():
             try:
-                await self._app(scope, receive, watch)
+                await app(scope, receive, told)
             except Exception as error:
                 if status is not None:  # all that the server can do is to close the connection
                     raise
-                await answer(error)(scope, receive, watch)
+                await answer(error)(scope, receive, told)
             finally:
-                self._tell(scope, status or 500, time.perf_counter() - start)
+                self._tell(scope, facts, status or 500, time.perf_counter() - start)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, facts: logs.Facts, status: int, seconds: float) -> None:
         # Templates, not paths: a path is the client's choice, and labels must be few.
         route = getattr(scope.get("route"), "path", "(none)")
         method = scope["method"] if scope["method"] in _METHODS else "(other)"
-        labels = (method, route, str(status))
-        self._metrics.requests.labels(*labels).inc()
-        self._metrics.request_seconds.labels(*labels).observe(seconds)
-        facts = logs.current()
-        if facts is not None and facts.key is not None:
+        self._metrics.count_request(method, route, status, seconds)
+        if facts.key is not None:
             self._metrics.count_key(facts.key)
-        log.info(
-            "request",
-            extra=logs.fields(
-                method=method,
-                route=route,
-                status=status,
-                duration_ms=round(1e3 * seconds, 3),
-                client=scope["client"][0] if scope.get("client") else None,
-                **({} if facts is None else vars(facts)),
-            ),
-        )
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "request",
+                extra=logs.fields(
+                    method=method,
+                    route=route,
+                    status=status,
+                    duration_ms=round(1e3 * seconds, 3),
+                    client=scope["client"][0] if scope.get("client") else None,
+                    **vars(facts),
+                ),
+            )

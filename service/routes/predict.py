@@ -19,11 +19,12 @@ from service.openapi import prediction_body, problems
 from service.patience import patience, seconds_of
 from service.prediction import Image, Sent
 from service.queries import query_of
-from service.routes.deps import RuntimeDep
+from service.routes.deps import runtime_of
+from service.routes.direct import Direct
 from service.schemas import PredictAnswer, PredictBody, PredictQuery
 from service.security.access import needs
 
-router = APIRouter(tags=["prediction"], dependencies=[needs("predict")])
+router = APIRouter(tags=["prediction"], dependencies=[needs("predict")], route_class=Direct)
 
 _FORM_FIELD_BYTES = 1 << 16
 
@@ -41,7 +42,7 @@ _FORM_FIELD_BYTES = 1 << 16
         **problems(400, 404, 406, 413, 415, 422, 429, 503, 504),
     },
 )
-async def predict(request: Request, runtime: RuntimeDep) -> Response:
+async def predict(request: Request) -> Response:
     """Send the image as a multipart file field `image`, as the raw body, or in base64 JSON.
 
     JSON may name an `example` of the model instead; what is predicted is then measured against its
@@ -52,6 +53,7 @@ async def predict(request: Request, runtime: RuntimeDep) -> Response:
     units of `scale`, normals and probabilities as 8-bit PNGs (`value = pixel * scale + offset`).
     `Accept: application/x-npz` gives arrays, `Accept: image/png` with `task` gives a picture.
     """
+    runtime = runtime_of(request)
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     form = negotiate(request.headers.get("accept"))
     query, image = await _read(request)

@@ -10,24 +10,27 @@ from service import logs
 from service.bodies import read_json
 from service.openapi import json_body, problems, timeout_header
 from service.patience import patience, seconds_of
-from service.routes.deps import RuntimeDep
+from service.routes.deps import RuntimeDep, runtime_of
+from service.routes.direct import Direct
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
 from service.security.access import needs
 from service.timing import LatencyAnswer, LatencyAsk, time_runs
 
+dialling = APIRouter(tags=["sub-networks"], route_class=Direct)
 router = APIRouter(prefix="/subnet", tags=["sub-networks"])
 
 
-@router.post(
-    "",
+@dialling.post(
+    "/subnet",
     response_model=DialledAnswer,
     dependencies=[needs("subnet")],
     summary="The sub-network for a budget and a preference per task",
     openapi_extra=json_body(Dial) | timeout_header(),
     responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
 )
-async def dial(request: Request, runtime: RuntimeDep) -> Response:
+async def dial(request: Request) -> Response:
     """Idempotent: the same request against the same model version gives the same `subnet_id`."""
+    runtime = runtime_of(request)
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     wish = await read_json(request, Dial)
     async with patience(request.receive, seconds):

@@ -8,10 +8,8 @@ route has set is left as it is.
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -55,26 +53,12 @@ def headers_of(under_tls: bool) -> RawHeaders:
     return (*(_UNDER_TLS if under_tls else _ALWAYS), _NOT_KEPT)
 
 
-class Guarded:
-    """ASGI middleware: adds the headers that an answer does not have yet."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        added = _UNDER_TLS if scope["scheme"] == "https" else _ALWAYS
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = message.get("headers", ())
-                names = {name for name, _ in own}
-                kept = _CHECKED if b"etag" in names else _NOT_KEPT
-                more = [header for header in (*added, kept) if header[0] not in names]
-                message = {**message, "headers": [*own, *more]}
-            await send(message)
-
-        await self._app(scope, receive, guarded)
+def completed(own: Iterable[tuple[bytes, bytes]], under_tls: bool) -> list[tuple[bytes, bytes]]:
+    """An answer's headers, with those added that it does not have yet."""
+    headers = list(own)
+    names = {name for name, _ in headers}
+    headers += [h for h in (_UNDER_TLS if under_tls else _ALWAYS) if h[0] not in names]
+    if _NOT_KEPT[0] not in names:
+        headers.append(_CHECKED if b"etag" in names else _NOT_KEPT)
+    return headers
