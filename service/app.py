@@ -85,9 +85,7 @@ def create_app(
     app.add_middleware(
         Uploads, limit_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
     )
-    app.add_middleware(
-        Front, metrics=counted, runtime=lambda: getattr(app.state, "runtime", None)
-    )
+    app.add_middleware(Front, metrics=counted, runtime=lambda: getattr(app.state, "runtime", None))
     return app
 
 

@@ -22,8 +22,8 @@ from service.errors import (
     SlowError,
     answer,
 )
-from service.leaving import ALWAYS
 from service.identity import RAW_ID, new_id
+from service.leaving import ALWAYS
 from service.security.headers import headers_of
 
 log = logging.getLogger(__name__)

@@ -41,22 +41,21 @@ class ImageLimits:
 
 
 def decode(content: bytes, height: int, width: int, limits: ImageLimits) -> Picture:
-    """Decodes an image and brings it to the network's input size.
+    """An image file as the network's input: :func:`opened`, then :func:`prepared`."""
+    return prepared(opened(content, limits), height, width, limits)
 
-    EXIF orientation is applied; transparency is laid on white; 16-bit images are reduced to 8 bit;
-    of an animation the first frame counts. The aspect ratio is not kept: the network sees the
-    whole image, and outputs are stretched back to its size.
+
+def opened(content: bytes, limits: ImageLimits) -> Image.Image:
+    """An image whose header is read, and none of its pixels.
 
     Args:
         content: the file.
-        height: of the network's input.
-        width: of the network's input.
         limits: the most that is taken.
 
     Raises:
         UnsupportedMediaError: not an image, or of another format.
         TooLargeError: more bytes or pixels than allowed.
-        UnprocessableError: an image that is damaged.
+        UnprocessableError: there is nothing.
     """
     if not content:
         raise UnprocessableError(f"the image is empty; {_TAKEN}")
@@ -71,9 +70,29 @@ def decode(content: bytes, height: int, width: int, limits: ImageLimits) -> Pict
         raise _too_many_pixels(limits) from error
     except Exception as error:  # Pillow's parsers raise whatever a hostile file leads to
         raise UnsupportedMediaError(f"not an image that can be read; {_TAKEN}") from error
+    if image.width * image.height > limits.pixels:
+        raise _too_many_pixels(limits, image)
+    return image
+
+
+def prepared(image: Image.Image, height: int, width: int, limits: ImageLimits) -> Picture:
+    """Decodes an image and brings it to the network's input size.
+
+    EXIF orientation is applied; transparency is laid on white; 16-bit images are reduced to 8 bit;
+    of an animation the first frame counts. The aspect ratio is not kept: the network sees the
+    whole image, and outputs are stretched back to its size.
+
+    Args:
+        image: as :func:`opened` gives it; it is closed.
+        height: of the network's input.
+        width: of the network's input.
+        limits: for the error.
+
+    Raises:
+        TooLargeError: there is not enough memory for it.
+        UnprocessableError: an image that is damaged.
+    """
     with image:
-        if image.width * image.height > limits.pixels:
-            raise _too_many_pixels(limits, image)
         try:
             return _prepare(image, height, width)
         except MemoryError as error:

@@ -1,12 +1,13 @@
 """How networks run.
 
 Where batching does not pay (the CPU) input, run and answer are one hop to a worker thread, behind
-one queue. Where it does (a GPU), inputs are prepared in parallel first, then gathered into batches.
+one queue; and no hop where there is one thread and the work is brief. Where it does (a GPU), inputs
+are prepared in parallel first, then gathered into batches.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from service.batches import Outputs, join, split
 from service.device import Device
 from service.metrics import Metrics
+from service.scheduling.brief import Brief
 from service.scheduling.scheduler import Limits, Scheduler
 
 P = TypeVar("P")
@@ -81,6 +83,9 @@ class Lanes:
             metrics.count_batch,
         )
         self.batching = limits.batch > 1
+        # The event loop's thread in place of the only other one: nothing runs less at a time.
+        self.runs_brief_work_here = limits.slots == 1 and not self.batching
+        self._brief = Brief()
 
     @property
     def waiting(self) -> int:
@@ -98,6 +103,7 @@ class Lanes:
         prepare: Callable[[], tuple[P, Work]],
         finish: Callable[[P, Outputs, float], R],
         deadline: float,
+        kind: Hashable = None,
     ) -> R:
         """From an input to an answer, by way of a network.
 
@@ -107,6 +113,7 @@ class Lanes:
             finish: makes the answer, in a worker thread, from the outputs and the seconds that the
                 run took (on a GPU, with the wait for its batch).
             deadline: in seconds of the event loop's clock.
+            kind: work of one kind takes about as long; None where nobody knows how long it takes.
 
         Raises:
             OverloadedError: as many wait as may.
@@ -114,13 +121,21 @@ class Lanes:
         """
         if not self.batching:
 
-            def at_once() -> R:
+            def at_once() -> tuple[R, float]:
+                begun = time.perf_counter()
                 prepared, work = prepare()
                 start = time.perf_counter()
                 (outputs,) = self._run_together([work])
-                return finish(prepared, outputs, time.perf_counter() - start)
+                answer = finish(prepared, outputs, time.perf_counter() - start)
+                return answer, time.perf_counter() - begun
 
-            return cast("R", await self._alone.submit(subnet_id, at_once, deadline))
+            here = self.runs_brief_work_here and kind in self._brief
+            answer, seconds = cast(
+                "tuple[R, float]", await self._alone.submit(subnet_id, at_once, deadline, here)
+            )
+            if kind is not None:
+                self._brief.note(kind, seconds)
+            return answer
         prepared, work = cast(
             "tuple[P, Work]", await self._preparing.submit(subnet_id, prepare, deadline)
         )

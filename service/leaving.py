@@ -89,7 +89,6 @@ def on_signals(runtime: Runtime, drain_s: float) -> Iterator[None]:
             signal.signal(sig, handler)
 
 
-
 def closes(runtime: Runtime) -> bool:
     """Whether answers close their connections, since the service or this worker of it leaves."""
     return runtime.draining or runtime.retiring

@@ -65,17 +65,33 @@ def interpret(
     tasks: Mapping[str, Task], raw: Mapping[str, NDArray[np.float32]], height: int, width: int
 ) -> dict[str, Output]:
     """Network outputs (batch of one) at the image's size, by task."""
+    mine = {name: raw[name][0] for name in tasks}
+    certain = _probabilities(
+        {name: mine[name] for name, task in tasks.items() if task.kind == "classification"}
+    )
     return {
-        name: Output(task, _values(task, raw[name][0], height, width), raw[name][0])
+        name: Output(
+            task,
+            certain[name] if name in certain else _map(task, mine[name], height, width),
+            mine[name],
+        )
         for name, task in tasks.items()
     }
 
 
-def _values(task: Task, raw: NDArray[np.float32], height: int, width: int) -> NDArray[Any]:
+def _probabilities(logits: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
+    """The softmax of each. There may be dozens, and short: those of one length are one array."""
+    found: dict[str, NDArray[np.float32]] = {}
+    for length in {len(values) for values in logits.values()}:
+        names = [name for name, values in logits.items() if len(values) == length]
+        stacked = np.stack([logits[name] for name in names])
+        powers = np.exp(stacked - stacked.max(axis=1, keepdims=True))
+        found |= zip(names, powers / powers.sum(axis=1, keepdims=True), strict=True)
+    return found
+
+
+def _map(task: Task, raw: NDArray[np.float32], height: int, width: int) -> NDArray[Any]:
     match task.kind:
-        case "classification":
-            powers = np.exp(raw - raw.max())
-            return np.asarray(powers / powers.sum())
         case "segmentation":
             return class_map(raw, height, width)
         case "normals":

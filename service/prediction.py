@@ -2,13 +2,14 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
 
 import onnxruntime as ort  # type: ignore[import-untyped]
+from PIL.Image import Image
 from pydantic_core import to_json
 
 from model_store.examples import Example
@@ -20,7 +21,7 @@ from service.autopilot.pilot import Autopilot
 from service.batches import Outputs
 from service.errors import UnprocessableError
 from service.examples import measured
-from service.imaging import ImageLimits, Picture, decode
+from service.imaging import ImageLimits, Picture, opened, prepared
 from service.lanes import Lanes, Work
 from service.outputs import Output, as_json, as_npz, check_size, interpret
 from service.pictures import draw
@@ -31,6 +32,9 @@ from service.subnets import Subnets
 
 P = TypeVar("P")
 R = TypeVar("R")
+
+_GLANCE_BYTES = 1 << 16
+"""The largest file whose header is read on the event loop."""
 
 Form = Literal["application/json", "application/x-npz", "image/png"]
 
@@ -44,9 +48,9 @@ class Sent:
     """The example that it is of, where it is one."""
 
 
-Image = Callable[[PublishedModel], Sent]
-"""Gives the image for the model that predicts; called in a worker thread, may raise a ServiceError.
-"""
+Source = bytes | Callable[[PublishedModel], Sent]
+"""An image file, or what gives it for the model that predicts: called in a worker thread, may raise
+a ServiceError."""
 
 
 @dataclass(frozen=True)
@@ -61,32 +65,6 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """Everything that a worker thread needs for one prediction."""
-
-    image: Image
-    form: Form
-    drawn: str | None
-    subnet_id: str
-    metadata: SubnetMetadata
-    model: PublishedModel
-    session: ort.InferenceSession
-    cache: Literal["hit", "miss"]
-    level: int | None
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A job whose picture is decoded."""
-
-    job: _Job
-    tasks: Mapping[str, Task]
-    example: Example | None
-    picture: Picture
-    decode_s: float
-
-
-@dataclass(frozen=True)
 class InUse:
     """A sub-network that cannot be closed while this is held."""
 
@@ -98,6 +76,29 @@ class InUse:
     metadata: SubnetMetadata
     model: PublishedModel
     session: ort.InferenceSession
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that one prediction needs."""
+
+    used: InUse
+    form: Form
+    drawn: str | None
+    source: Source
+    image: Image | None
+    """Of the source, where its header has been read."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A job whose picture is decoded."""
+
+    job: _Job
+    tasks: Mapping[str, Task]
+    example: Example | None
+    picture: Picture
+    decode_s: float
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,13 @@ class Predictions:
         return self._parts.lanes.running
 
     async def predict(
-        self, query: PredictQuery, image: Image, form: Form, deadline: float
+        self, query: PredictQuery, source: Source, form: Form, deadline: float
     ) -> Answered:
         """Predicts with the sub-network that a query names or dials.
 
         Args:
             query: the sub-network, and the task to draw.
-            image: gives the image file.
+            source: of the image.
             form: what to answer with.
             deadline: in seconds of the event loop's clock.
 
@@ -166,19 +167,24 @@ class Predictions:
         if form == "image/png" and query.task is None:
             raise UnprocessableError("Accept: image/png needs task=NAME, the task to draw")
         async with self.use(query) as used:
-            job = _Job(
-                image=image,
-                form=form,
-                drawn=query.task,
-                subnet_id=used.subnet_id,
-                metadata=used.metadata,
-                model=used.model,
-                session=used.session,
-                cache="hit" if used.hit else "miss",
-                level=used.level,
-            )
+            image = self._at_a_glance(source)
+            job = _Job(used, form, query.task, source, image)
+            kind = None
+            if image is not None:
+                magnitude = (image.width * image.height).bit_length()
+                kind = (used.subnet_id, form, query.task, image.format, magnitude)
             prepare = partial(self._prepare, job)
-            return await self.run(used.subnet_id, prepare, self._encode, deadline)
+            return await self.run(used.subnet_id, prepare, self._encode, deadline, kind)
+
+    def _at_a_glance(self, source: Source) -> Image | None:
+        """The image with its header read, where that is quick and is good for something."""
+        if (
+            self.lanes.runs_brief_work_here
+            and isinstance(source, bytes)
+            and len(source) <= _GLANCE_BYTES
+        ):
+            return opened(source, self._image_limits)
+        return None
 
     async def run(
         self,
@@ -186,10 +192,11 @@ class Predictions:
         prepare: Callable[[], tuple[P, Work]],
         finish: Callable[[P, Outputs, float], R],
         deadline: float,
+        kind: Hashable = None,
     ) -> R:
         """As :meth:`Lanes.run`, where the autopilot sees it."""
         with self.autopilot.meter.prediction() if self.autopilot else nullcontext():
-            return await self._parts.lanes.run(subnet_id, prepare, finish, deadline)
+            return await self._parts.lanes.run(subnet_id, prepare, finish, deadline, kind)
 
     @contextlib.asynccontextmanager
     async def use(self, query: PredictQuery) -> AsyncIterator[InUse]:
@@ -199,15 +206,17 @@ class Predictions:
             ServiceError: there is none, or too many wait for theirs.
             InfeasibleBudget: no sub-network is that small.
         """
-        async with contextlib.AsyncExitStack() as in_use:
-            # Waiting for a build or a load takes no place from those whose session is there.
-            with self._preparing.enter(self._parts.subnets.retry_after_s):
-                subnet_id, hit, level = await self._resolve(query)
-                held = await in_use.enter_async_context(self._session(subnet_id))
+        # Waiting for a build or a load takes no place from those whose session is there.
+        with self._preparing.enter(self._parts.subnets.retry_after_s):
+            subnet_id, hit, level = await self._resolve(query)
+            held = await self._hold(subnet_id)
+        try:
             cache = "hit" if hit else "miss"
             logs.note(model=held.metadata.model, subnet_id=subnet_id, cache=cache)
             model = self._parts.subnets.model_of(held.metadata)
             yield InUse(subnet_id, hit, level, held.metadata, model, held.session)
+        finally:
+            self._parts.sessions.release(subnet_id)
 
     async def _resolve(self, query: PredictQuery) -> tuple[str, bool, int | None]:
         """The sub-network to use, whether it had been built before, and its level."""
@@ -221,22 +230,24 @@ class Predictions:
         return dialled.subnet_id, dialled.hit, 0 if query.adaptive else None
 
     async def _load(self, subnet_id: str) -> None:
-        async with self._session(subnet_id):
-            pass
+        await self._hold(subnet_id)
+        self._parts.sessions.release(subnet_id)
 
-    def _session(self, subnet_id: str) -> AbstractAsyncContextManager[Held]:
+    async def _hold(self, subnet_id: str) -> Held:
         async def load() -> tuple[SubnetMetadata, bytes]:
             stored, content = await self._parts.subnets.onnx(subnet_id)
             return stored.metadata, content
 
-        return self._parts.sessions.use(subnet_id, load)
+        return await self._parts.sessions.hold(subnet_id, load)
 
     def _prepare(self, job: _Job) -> tuple[_Prepared, Work]:
         start = time.perf_counter()
+        used, source, limits = job.used, job.source, self._image_limits
         tasks = _wanted(job)
-        spec = job.model.manifest.input
-        sent = job.image(job.model)
-        picture = decode(sent.content, spec.height, spec.width, self._image_limits)
+        sent = Sent(source) if isinstance(source, bytes) else source(used.model)
+        image = job.image or opened(sent.content, limits)
+        spec = used.model.manifest.input
+        picture = prepared(image, spec.height, spec.width, limits)
         check_size(
             tasks,
             picture.height,
@@ -244,13 +255,9 @@ class Predictions:
             self._max_output_bytes,
             raw=job.form == "application/x-npz",
         )
+        known, input_NCHW = used.metadata, picture.input_NCHW
         work = Work(
-            job.subnet_id,
-            job.metadata.model,
-            job.metadata.gmacs,
-            job.session,
-            tuple(tasks),
-            picture.input_NCHW,
+            used.subnet_id, known.model, known.gmacs, used.session, tuple(tasks), input_NCHW
         )
         decode_s = time.perf_counter() - start
         return _Prepared(job, tasks, sent.example, picture, decode_s), work
@@ -266,28 +273,28 @@ class Predictions:
                 content = draw(next(iter(outputs.values())))
             case "application/json":
                 content = _json(prepared, outputs, infer_s, start)
-        return Answered(content, job.form, job.subnet_id, job.metadata.gmacs)
+        return Answered(content, job.form, job.used.subnet_id, job.used.metadata.gmacs)
 
 
 def _wanted(job: _Job) -> Mapping[str, Task]:
     """The tasks to run: all of the sub-network's, or the one to draw."""
-    known = job.metadata.tasks
+    known = job.used.metadata.tasks
     if job.drawn is not None and job.drawn not in known:
         raise UnprocessableError(f"unknown task {job.drawn!r}; this sub-network has {list(known)}")
     names = known if job.drawn is None or job.form != "image/png" else (job.drawn,)
-    return {name: job.model.manifest.task(name) for name in names}
+    return {name: job.used.model.manifest.task(name) for name in names}
 
 
 def _json(
     prepared: _Prepared, outputs: Mapping[str, Output], infer_s: float, start: float
 ) -> bytes:
-    job, example = prepared.job, prepared.example
+    used, example = prepared.job.used, prepared.example
     answers = {name: as_json(output) for name, output in outputs.items()}
     body = {
-        "subnet_id": job.subnet_id,
-        "gmacs": job.metadata.gmacs,
-        "cache": job.cache,
-        **({} if job.level is None else {"level": job.level}),
+        "subnet_id": used.subnet_id,
+        "gmacs": used.metadata.gmacs,
+        "cache": "hit" if used.hit else "miss",
+        **({} if used.level is None else {"level": used.level}),
         "timings_ms": {
             "decode": 1e3 * prepared.decode_s,
             "infer": 1e3 * infer_s,

@@ -93,7 +93,17 @@ class Sessions:
 
     @contextlib.asynccontextmanager
     async def use(self, subnet_id: str, load: Load) -> AsyncIterator[Held]:
+        """As :meth:`hold`, for a block."""
+        held = await self.hold(subnet_id, load)
+        try:
+            yield held
+        finally:
+            self.release(subnet_id)
+
+    async def hold(self, subnet_id: str, load: Load) -> Held:
         """A sub-network's session, made if it is not held; however many ask, it is made once.
+
+        It stays open until it is released.
 
         Args:
             subnet_id: which one.
@@ -105,12 +115,17 @@ class Sessions:
             if subnet_id not in self._held:
                 await self._flights.run(subnet_id, lambda: self._make(subnet_id, load))
             self._held.move_to_end(subnet_id)
-            yield self._held[subnet_id]
-        finally:
-            self._pins[subnet_id] -= 1
-            if not self._pins[subnet_id]:
-                del self._pins[subnet_id]
-                self._shrink()
+            return self._held[subnet_id]
+        except BaseException:
+            self.release(subnet_id)
+            raise
+
+    def release(self, subnet_id: str) -> None:
+        """Gives back what :meth:`hold` gave."""
+        self._pins[subnet_id] -= 1
+        if not self._pins[subnet_id]:
+            del self._pins[subnet_id]
+            self._shrink()
 
     async def _make(self, subnet_id: str, load: Load) -> None:
         metadata, content = await load()

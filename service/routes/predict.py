@@ -17,8 +17,8 @@ from service.errors import BadRequestError, UnprocessableError, UnsupportedMedia
 from service.examples import example_of
 from service.openapi import prediction_body, problems
 from service.patience import patience, seconds_of
-from service.prediction import Image, Sent
-from service.queries import query_of
+from service.prediction import Sent, Source
+from service.queries import query_in, query_of
 from service.routes.deps import runtime_of
 from service.routes.direct import Direct
 from service.schemas import PredictAnswer, PredictBody, PredictQuery
@@ -56,21 +56,19 @@ async def predict(request: Request) -> Response:
     runtime = runtime_of(request)
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     form = negotiate(request.headers.get("accept"))
-    query, image = await _read(request)
+    query, source = await _read(request)
     async with patience(request.receive, seconds) as deadline:
-        answered = await runtime.predictions.predict(query, image, form, deadline)
+        answered = await runtime.predictions.predict(query, source, form, deadline)
     served = {"x-subnet-id": answered.subnet_id, "x-gmacs": f"{answered.gmacs:.9g}"}
     return Response(answered.content, media_type=answered.media_type, headers=served)
 
 
-async def _read(request: Request) -> tuple[PredictQuery, Image]:
+async def _read(request: Request) -> tuple[PredictQuery, Source]:
     kind = media_type(request)
     if kind == "multipart/form-data":
         return await _from_form(request)
     if kind.startswith("image/"):
-        query = query_of(request.query_params.multi_items())
-        body = await request.body()
-        return query, lambda _: Sent(body)
+        return query_in(request.scope["query_string"]), await request.body()
     if kind == "application/json":
         if request.query_params:
             raise UnprocessableError("with a JSON body, everything goes into the JSON")
@@ -89,7 +87,7 @@ class _InMemory(MultiPartParser):
     spool_max_size = 0  # means without bound
 
 
-async def _from_form(request: Request) -> tuple[PredictQuery, Image]:
+async def _from_form(request: Request) -> tuple[PredictQuery, Source]:
     async with contextlib.aclosing(request.stream()) as stream:
         form = _InMemory(
             request.headers, stream, max_files=1, max_fields=300, max_part_size=_FORM_FIELD_BYTES
@@ -107,7 +105,7 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Image]:
         content = await image.read()
     finally:
         await fields.close()
-    return query, lambda _: Sent(content)
+    return query, content
 
 
 def _from_json(asked: PredictBody, model: PublishedModel) -> Sent:

@@ -26,6 +26,11 @@ class Pace:
         else:
             self._seconds += self._weight * (each - self._seconds)
 
+    @property
+    def seconds(self) -> float:
+        """The mean; 0 while nothing is known."""
+        return self._seconds or 0.0
+
     def retry_after(self, ahead: int, slots: int) -> int:
         """Seconds until ``ahead`` pieces of work are done: whole ones, from 1 to LONGEST_S.
 
@@ -33,5 +38,5 @@ class Pace:
             ahead: pieces that wait or run.
             slots: pieces, or batches of them, that run at a time.
         """
-        seconds = (self._seconds or 0.0) * ahead / slots
+        seconds = self.seconds * ahead / slots
         return min(max(1, math.ceil(seconds)), LONGEST_S)

@@ -41,6 +41,7 @@ class Batch:
 @dataclass(frozen=True, eq=False)
 class _Ticket(Generic[T, R]):
     item: T
+    here: bool
     answer: asyncio.Future[R]
 
 
@@ -87,7 +88,7 @@ class Scheduler(Generic[K, T, R]):
         """Entries that run."""
         return self._entries
 
-    async def submit(self, key: K, item: T, deadline: float = math.inf) -> R:
+    async def submit(self, key: K, item: T, deadline: float = math.inf, here: bool = False) -> R:
         """Runs one item as soon as there is a slot.
 
         A caller that is cancelled while its entry waits takes it out of the queue: it never runs.
@@ -97,13 +98,15 @@ class Scheduler(Generic[K, T, R]):
             item: what to run.
             deadline: in seconds of the event loop's clock; an entry that still waits then is
                 dropped. What runs is not interrupted.
+            here: runs on the event loop, when its turn has come: for what is over before a thread
+                would have begun. Others are looked after between two of them.
 
         Raises:
             OverloadedError: as many wait as may; it says when to come again.
             DeadlineError: the deadline passed before its turn came.
         """
         loop = asyncio.get_running_loop()
-        ticket: _Ticket[T, R] = _Ticket(item, loop.create_future())
+        ticket: _Ticket[T, R] = _Ticket(item, here, loop.create_future())
         entry = Entry(key, ticket, loop.time(), deadline)
         if self._batches < self._limits.slots:  # then nobody waits
             self._launch(loop, (entry,))
@@ -131,8 +134,26 @@ class Scheduler(Generic[K, T, R]):
         self._entries += len(batch)
         now = loop.time()
         self._started(Batch(len(batch), tuple(now - e.arrived for e in batch)))
-        work = loop.run_in_executor(self._executor, self._run, [e.item.item for e in batch])
-        work.add_done_callback(partial(self._landed, loop, batch, now))
+        items = [e.item.item for e in batch]
+        if all(e.item.here for e in batch):
+            loop.call_soon(self._run_here, loop, batch, now, items)
+        else:
+            work = loop.run_in_executor(self._executor, self._run, items)
+            work.add_done_callback(partial(self._landed, loop, batch, now))
+
+    def _run_here(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: tuple[Entry[K, _Ticket[T, R]], ...],
+        started: float,
+        items: Sequence[T],
+    ) -> None:
+        work: asyncio.Future[Sequence[R]] = loop.create_future()
+        try:
+            work.set_result(self._run(items))
+        except Exception as error:
+            work.set_exception(error)
+        self._landed(loop, batch, started, work)
 
     def _landed(
         self,

@@ -53,7 +53,6 @@ def headers_of(under_tls: bool) -> RawHeaders:
     return (*(_UNDER_TLS if under_tls else _ALWAYS), _NOT_KEPT)
 
 
-
 def completed(own: Iterable[tuple[bytes, bytes]], under_tls: bool) -> list[tuple[bytes, bytes]]:
     """An answer's headers, with those added that it does not have yet."""
     headers = list(own)
