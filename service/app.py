@@ -25,6 +25,7 @@ from service.routes import (
     predict,
     subnets,
 )
+from service.routes.direct import Shortcuts
 from service.runtime import run
 from service.security.access import Access
 from service.security.keyring import RELOAD_S, Keyring
@@ -74,7 +75,8 @@ def create_app(
     )
     app.state.access = Access(keyring, counted)
     # Routes are tried in turn: those that are asked most come first.
-    for router in (predict.router, subnets.dialling, operations.alive):
+    direct = (predict.router, subnets.dialling, operations.alive)
+    for router in direct:
         app.include_router(router)
     for resource in (subnets, operations, models, curve, page, docs, oip, oip_repository):
         app.include_router(resource.router)
@@ -82,6 +84,7 @@ def create_app(
     errors.install(app)
     openapi.install(app, with_keys=keyring is not None)
     # The last one is the outermost.
+    app.add_middleware(Shortcuts, routers=direct)
     app.add_middleware(
         Uploads, limit_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
     )

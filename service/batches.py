@@ -26,14 +26,14 @@ def split(outputs: Outputs, sizes: Sequence[int]) -> list[Outputs]:
     Raises:
         ValueError: an output does not have one row per input: it must not be dealt out.
     """
+    if len(sizes) == 1:
+        return [outputs]
     total = sum(sizes)
     for name, values in outputs.items():
         if not values.ndim or len(values) != total:
             raise ValueError(
                 f"output {name!r} of {total} inputs has shape {values.shape}: expected {total} rows"
             )
-    if len(sizes) == 1:
-        return [outputs]
     ends = accumulate(sizes)
     return [
         {name: values[end - size : end] for name, values in outputs.items()}

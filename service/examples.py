@@ -84,7 +84,7 @@ def described(model: PublishedModel, name: str) -> ExampleAnswer:
     return ExampleAnswer(
         name=example.name,
         source=example.source,
-        truth={n: as_json(_output(tasks[n], values)) for n, values in example.truth.items()},
+        truth=as_json({n: _output(tasks[n], v) for n, v in example.truth.items()}),
         links=_links(model, name),
     )
 

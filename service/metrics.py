@@ -1,6 +1,7 @@
 """Prometheus metrics: one registry per app, base units and suffixes."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -54,7 +55,9 @@ class Metrics:
             registry=self.registry,
         )
         self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self.in_flight = Gauge(
+        self.inside = 0
+        """Requests being answered here, now; the gauge follows when somebody looks."""
+        self._in_flight = Gauge(
             "slimdial_http_requests_in_flight",
             "Requests being answered.",
             registry=self.registry,
@@ -124,20 +127,21 @@ class Metrics:
                 "store": "write a sub-network to the cache",
             }.items()
         }
-        self.inference_seconds = Histogram(
+        self._inference_seconds = Histogram(
             "slimdial_inference_duration_seconds",
             "Time of an ONNX Runtime call.",
             ["model"],
             buckets=_FAST,
             registry=self.registry,
         )
-        self.inference_gmacs = Histogram(
+        self._inference_gmacs = Histogram(
             "slimdial_inference_gmacs",
             "GMACs of the sub-networks that answered predictions.",
             ["model"],
             buckets=_GMACS,
             registry=self.registry,
         )
+        self._of_model: dict[str, tuple[Histogram, Histogram]] = {}
         self.builds_waiting = Gauge(
             "slimdial_builds_waiting",
             "Searches and builds of sub-networks that wait for their turn.",
@@ -212,7 +216,7 @@ class Metrics:
         """Counts and times one request."""
         labels = (method, route, status)
         found = self._of_request.get(labels)
-        if found is None:  # looking them up by their labels takes longer than counting
+        if found is None:  # once: to look them up by their labels takes longer than to count
             found = self._requests.labels(*labels), self._request_seconds.labels(*labels)
             self._of_request[labels] = found
         counter, histogram = found
@@ -229,11 +233,29 @@ class Metrics:
             self._key_names.add(name)
         self._key_requests.labels(name if name in self._key_names else "(other)").inc()
 
+    def count_run(self, model: str, seconds: float, gmacs: Sequence[float]) -> None:
+        """Counts one run of a network, and the GMACs of each prediction that it answers."""
+        found = self._of_model.get(model)
+        if found is None:
+            found = self._inference_seconds.labels(model), self._inference_gmacs.labels(model)
+            self._of_model[model] = found
+        found[0].observe(seconds)
+        for each in gmacs:
+            found[1].observe(each)
+
+    def count_wait(self, batch: Batch) -> None:
+        """Counts how long predictions waited that start now, where none run together."""
+        for seconds in batch.waited_s:
+            self.queue_seconds.observe(seconds)
+
     def count_batch(self, batch: Batch) -> None:
         """Counts predictions that start to run together."""
         self.batch_size.observe(batch.size)
-        for seconds in batch.waited_s:
-            self.queue_seconds.observe(seconds)
+        self.count_wait(batch)
+
+    def tell_inside(self) -> None:
+        """Brings the gauge of requests being answered up to date."""
+        self._in_flight.set(self.inside)
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""

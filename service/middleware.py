@@ -68,7 +68,8 @@ class Front:
 
         refusal = shuts_out(runtime, scope) or refusal_of(scope)
         app = self._app if refusal is None else answer(refusal)
-        with logs.about(facts), self._metrics.in_flight.track_inprogress():
+        self._metrics.inside += 1
+        with logs.about(facts):
             try:
                 await app(scope, receive, told)
             except Exception as error:
@@ -76,6 +77,7 @@ class Front:
                     raise
                 await answer(error)(scope, receive, told)
             finally:
+                self._metrics.inside -= 1
                 self._tell(scope, facts, status or 500, time.perf_counter() - start)
 
     def _tell(self, scope: Scope, facts: logs.Facts, status: int, seconds: float) -> None:

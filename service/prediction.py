@@ -289,7 +289,6 @@ def _json(
     prepared: _Prepared, outputs: Mapping[str, Output], infer_s: float, start: float
 ) -> bytes:
     used, example = prepared.job.used, prepared.example
-    answers = {name: as_json(output) for name, output in outputs.items()}
     body = {
         "subnet_id": used.subnet_id,
         "gmacs": used.metadata.gmacs,
@@ -300,7 +299,7 @@ def _json(
             "infer": 1e3 * infer_s,
             "encode": 1e3 * (time.perf_counter() - start),
         },
-        "outputs": answers,
+        "outputs": as_json(outputs),
         **({} if example is None else {"measured": measured(example, outputs)}),
     }
     return to_json(body, inf_nan_mode="null")

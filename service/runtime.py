@@ -88,6 +88,7 @@ class Runtime:
         metrics.redis_writable.set(entries.up and entries.refused is None)
         metrics.memory_entries.set(len(entries.memory))
         metrics.memory_bytes.set(entries.memory.bytes)
+        metrics.tell_inside()
         metrics.waiting.set(self.predictions.waiting)
         metrics.builds_waiting.set(self.subnets.waiting)
 
