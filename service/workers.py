@@ -23,7 +23,7 @@ from uvicorn.supervisors.multiprocess import Process
 from service import logs
 from service.app import create_app
 from service.leaving import RETIRE
-from service.server import options, url_of
+from service.server import collect_seldom, options, url_of
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,9 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 def worker_app(settings: Settings, metrics: Path) -> FastAPI:
     """The app of one worker, made in its own process."""
     logs.configure(settings)
-    return create_app(settings, metrics=metrics)
+    app = create_app(settings, metrics=metrics)
+    collect_seldom()
+    return app
 
 
 class Workers(Multiprocess):
