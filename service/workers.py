@@ -59,6 +59,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             workers=settings.workers,
             # A worker that is only slow, on a busy machine, is not to be killed.
             timeout_worker_healthcheck=_HANGS_S,
+            loop="service.accepting:OneByOne",
             **options(settings),
         )
         listener = config.bind_socket()

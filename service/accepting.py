@@ -1,0 +1,113 @@
+"""Connections, shared evenly by the processes that listen on one socket.
+
+libuv takes all connections that wait at once, so that of those which come together, as the pool of a
+proxy does, one process may get all and the others none; on kept-alive connections it stays so.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+
+log = logging.getLogger(__name__)
+
+_FULL_S = 1.0
+"""The wait after which a process that had no descriptor left tries again."""
+
+Protocols = Callable[[], asyncio.BaseProtocol]
+
+
+class OneByOne(uvloop.Loop):
+    """uvloop's, whose servers on a given socket take one connection, then look after the others."""
+
+    async def create_server(  # type: ignore[override]
+        self,
+        protocol_factory: Protocols,
+        *where: Any,  # noqa: ANN401
+        sock: socket.socket | None = None,
+        ssl: ssl.SSLContext | None = None,
+        backlog: int = 100,
+        **options: Any,  # noqa: ANN401
+    ) -> asyncio.AbstractServer:
+        """As uvloop's."""
+        if sock is None:
+            found: asyncio.AbstractServer = await super().create_server(
+                protocol_factory, *where, ssl=ssl, backlog=backlog, **options
+            )
+            return found
+        return Server(self, protocol_factory, sock, ssl, backlog)
+
+
+class Server(asyncio.AbstractServer):
+    """Takes the connections of a socket, one for each turn of the event loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocols: Protocols,
+        listener: socket.socket,
+        tls: ssl.SSLContext | None,
+        backlog: int,
+    ) -> None:
+        """Takes connections from now on.
+
+        Args:
+            loop: this process's.
+            protocols: makes the protocol of each connection.
+            listener: bound; other processes may listen on it as well.
+            tls: None for none.
+            backlog: connections that the kernel keeps waiting.
+        """
+        self._loop = loop
+        self._protocols = protocols
+        self._listener = listener
+        self._tls = tls
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._open = True
+        listener.setblocking(False)
+        listener.listen(backlog)
+        loop.add_reader(listener, self._accept)
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The socket; none once it is closed."""
+        return (self._listener,) if self._open else ()
+
+    def close(self) -> None:
+        """Takes no more; connections that are there go on, and so do others on the socket."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._listener)
+
+    async def wait_closed(self) -> None:
+        """Nothing is to be waited for."""
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process was faster, or the client has left
+        except OSError as error:  # most likely, there are as many descriptors as may be
+            log.warning("a connection could not be taken: %s", error.strerror)
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(_FULL_S, self._again)
+            return
+        connection.setblocking(False)
+        task = self._loop.create_task(self._begin(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _again(self) -> None:
+        if self._open:
+            self._loop.add_reader(self._listener, self._accept)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._protocols, connection, ssl=self._tls)
+        except OSError as error:  # it failed to shake hands over TLS, or has left
+            log.debug("a connection was lost at once: %s", error)
+            connection.close()
