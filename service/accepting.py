@@ -1,7 +1,7 @@
 """Connections, shared evenly by the processes that listen on one socket.
 
-libuv takes all connections that wait at once, so that of those which come together, as the pool of a
-proxy does, one process may get all and the others none; on kept-alive connections it stays so.
+libuv takes all connections that wait at once. Of those that come together, as the pool of a proxy
+does, one process may get all and the others none; and connections that are kept alive stay there.
 """
 
 import asyncio
@@ -32,18 +32,17 @@ class OneByOne(uvloop.Loop):
         ssl: ssl.SSLContext | None = None,
         backlog: int = 100,
         **options: Any,  # noqa: ANN401
-    ) -> asyncio.AbstractServer:
+    ) -> "asyncio.AbstractServer | Server":
         """As uvloop's."""
         if sock is None:
-            found: asyncio.AbstractServer = await super().create_server(
+            return await super().create_server(
                 protocol_factory, *where, ssl=ssl, backlog=backlog, **options
             )
-            return found
         return Server(self, protocol_factory, sock, ssl, backlog)
 
 
-class Server(asyncio.AbstractServer):
-    """Takes the connections of a socket, one for each turn of the event loop."""
+class Server:
+    """What uvicorn asks of a server; it takes the connections of a socket, one for each turn of the event loop."""
 
     def __init__(
         self,

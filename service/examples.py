@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from model_store.examples import Example, Source, example_names, read_example
@@ -12,7 +13,7 @@ from model_store.manifest import Task
 from model_store.published import PublishedModel
 from model_store.quality import ABSENT, METRICS, quality
 from service.errors import NotFoundError
-from service.outputs import Output, as_json
+from service.outputs import Output, as_json, dumps
 from service.schemas import Answer
 
 
@@ -81,10 +82,11 @@ def described(model: PublishedModel, name: str) -> ExampleAnswer:
     """
     example = example_of(model, name)
     tasks = {t.name: t for t in model.manifest.tasks}
+    truth = {n: as_json(_output(tasks[n], values)) for n, values in example.truth.items()}
     return ExampleAnswer(
         name=example.name,
         source=example.source,
-        truth=as_json({n: _output(tasks[n], v) for n, v in example.truth.items()}),
+        truth=orjson.loads(dumps(truth)),
         links=_links(model, name),
     )
 

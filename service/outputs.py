@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -78,21 +79,16 @@ def interpret(
 
 
 def _probabilities(logits: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
-    """The softmax of each."""
+    """The softmax of each. There may be dozens of short ones: those of one length are one array."""
+    by_length: dict[int, list[str]] = {}
+    for name, values in logits.items():
+        by_length.setdefault(len(values), []).append(name)
     found: dict[str, NDArray[np.float32]] = {}
-    for names in _alike(logits):
-        stacked = np.stack([logits[name] for name in names])
+    for names in by_length.values():
+        stacked = np.array([logits[name] for name in names])
         powers = np.exp(stacked - stacked.max(axis=1, keepdims=True))
         found |= zip(names, powers / powers.sum(axis=1, keepdims=True), strict=True)
     return found
-
-
-def _alike(vectors: Mapping[str, NDArray[np.float32]]) -> list[list[str]]:
-    """Names by length: there may be dozens of short ones, which are one array for NumPy."""
-    by_length: dict[int, list[str]] = {}
-    for name, values in vectors.items():
-        by_length.setdefault(len(values), []).append(name)
-    return list(by_length.values())
 
 
 def _map(task: Task, raw: NDArray[np.float32], height: int, width: int) -> NDArray[Any]:
@@ -105,33 +101,15 @@ def _map(task: Task, raw: NDArray[np.float32], height: int, width: int) -> NDArr
             return resize(raw[0], height, width)
 
 
-def as_json(outputs: Mapping[str, Output]) -> dict[str, dict[str, Any]]:
-    """Outputs as JSON (design Sec. 6)."""
-    certain = {n: o.values for n, o in outputs.items() if o.task.kind == "classification"}
-    rounded = _rounded(certain)
-    return {
-        name: {
-            "kind": output.task.kind,
-            "labels": output.task.labels or [str(i) for i in range(output.task.classes)],
-            "probabilities": rounded[name],
-        }
-        if name in rounded
-        else _picture(output)
-        for name, output in outputs.items()
-    }
-
-
-def _rounded(probabilities: Mapping[str, NDArray[np.float32]]) -> Mapping[str, list[float]]:
-    """To six decimals. As doubles: of floats, the decimals would not stay six."""
-    found: dict[str, list[float]] = {}
-    for names in _alike(probabilities):
-        stacked = np.stack([probabilities[name] for name in names], dtype=np.float64)
-        found |= zip(names, stacked.round(6).tolist(), strict=True)
-    return found
-
-
-def _picture(output: Output) -> dict[str, Any]:
+def as_json(output: Output) -> dict[str, Any]:
+    """One output as JSON (design Sec. 6); probabilities stay an array, which orjson writes."""
     task, values = output.task, output.values
+    if task.kind == "classification":
+        return {
+            "kind": task.kind,
+            "labels": task.labels or [str(i) for i in range(task.classes)],
+            "probabilities": values,
+        }
     height, width = values.shape[:2]
     answer: dict[str, Any] = {"kind": task.kind, "height": height, "width": width}
     match task.kind:
@@ -151,6 +129,11 @@ def _picture(output: Output) -> dict[str, Any]:
             pixels = to_bytes(values)
             answer |= {"encoding": "png", "scale": 1 / 255}
     return answer | {"data": base64.b64encode(png(Image.fromarray(pixels))).decode()}
+
+
+def dumps(body: Mapping[str, Any]) -> bytes:
+    """JSON with arrays in it; what is not finite is null."""
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def as_npz(outputs: Mapping[str, Output]) -> bytes:

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from typing import Any, cast
 
 from starlette.types import Receive
 
-from service.errors import ClientLeftError, DeadlineError, UnprocessableError
+from service.errors import ClientLeftError, DeadlineError, ServiceError, UnprocessableError
 
 HEADER = "X-Request-Timeout-Ms"
 
@@ -35,51 +36,73 @@ def seconds_of(headers: Mapping[str, str], longest_s: float) -> float:
     return min(longest_s, int(text) / 1e3)
 
 
-@contextlib.asynccontextmanager
-async def patience(receive: Receive, seconds: float) -> AsyncIterator[float]:
-    """Cancels the block when its time is over or the client has left.
+class Patience:
+    """An asynchronous context that cancels its block when time is over or the client has left.
 
-    Args:
-        receive: the request's channel, its body already read: all that may still come is that the
-            client leaves.
-        seconds: from now on.
-
-    Yields:
-        The deadline in seconds of the event loop's clock.
-
-    Raises:
-        DeadlineError: the time was over.
-        ClientLeftError: the client left.
+    As ``asyncio.timeout``, for two reasons; and nothing but a timer is begun for a block that ends
+    soon, as most do.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    left = False
-    try:
-        async with asyncio.timeout_at(deadline) as limit:
 
-            async def watch() -> None:
-                nonlocal left
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                left = True
-                # One way to end the block, not two that could get into each other's way.
-                limit.reschedule(0.0)
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        """Nothing is watched before the block begins.
 
-            watchers: list[asyncio.Task[None]] = []
-            # Most answers are there before it would be worth a task to ask whether anybody waits.
-            late = loop.call_later(_SOON_S, lambda: watchers.append(loop.create_task(watch())))
-            try:
-                yield deadline
-            finally:
-                late.cancel()
-                for watcher in watchers:
-                    watcher.cancel()
-        # A library that is interrupted may take that for a timeout of its own, and go on.
-        if limit.expired():
-            raise TimeoutError
-    except TimeoutError as error:
-        if left:
-            raise ClientLeftError from error
-        if limit.expired():
-            raise DeadlineError(f"the request took longer than its {seconds:g} s") from error
-        raise
+        Args:
+            receive: the request's channel, its body already read: all that may still come is that
+                the client leaves.
+            seconds: from the beginning of the block on.
+        """
+        self._receive = receive
+        self._seconds = seconds
+        self._reason: DeadlineError | ClientLeftError | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> float:
+        """Begins; gives the deadline in seconds of the event loop's clock."""
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._cancelling = self._task.cancelling()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._seconds
+        if self._seconds > _SOON_S:
+            self._timers = [loop.call_later(_SOON_S, self._look_after, loop, deadline)]
+        else:
+            self._look_after(loop, deadline)
+        return deadline
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        """Ends.
+
+        Raises:
+            DeadlineError: the time was over.
+            ClientLeftError: the client left.
+        """
+        for timer in self._timers:
+            timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._reason is None:
+            return
+        cancelled_by_others = self._task.uncancel() > self._cancelling
+        # A library that is interrupted may take that for a timeout of its own, or go on.
+        ended_by_this = kind is None or issubclass(kind, (asyncio.CancelledError, TimeoutError))
+        if ended_by_this and not cancelled_by_others:
+            raise self._reason from error
+
+    def _look_after(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        late = DeadlineError(f"the request took longer than its {self._seconds:g} s")
+        self._timers.append(loop.call_at(deadline, self._end, late))
+        self._watcher = loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        # A body that nobody asked for may be too large or too slow: then no more is looked at.
+        with contextlib.suppress(ServiceError):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            self._end(ClientLeftError())
+
+    def _end(self, reason: DeadlineError | ClientLeftError) -> None:
+        if self._reason is None:
+            self._reason = reason
+            self._task.cancel()

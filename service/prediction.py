@@ -10,7 +10,6 @@ from typing import Literal, TypeVar
 
 import onnxruntime as ort  # type: ignore[import-untyped]
 from PIL.Image import Image
-from pydantic_core import to_json
 
 from model_store.examples import Example
 from model_store.manifest import Task
@@ -23,7 +22,7 @@ from service.errors import UnprocessableError
 from service.examples import measured
 from service.imaging import ImageLimits, Picture, opened, prepared
 from service.lanes import Lanes, Work
-from service.outputs import Output, as_json, as_npz, check_size, interpret
+from service.outputs import Output, as_json, as_npz, check_size, dumps, interpret
 from service.pictures import draw
 from service.scheduling.admission import Admission
 from service.schemas import PredictQuery
@@ -299,7 +298,7 @@ def _json(
             "infer": 1e3 * infer_s,
             "encode": 1e3 * (time.perf_counter() - start),
         },
-        "outputs": as_json(outputs),
+        "outputs": {name: as_json(output) for name, output in outputs.items()},
         **({} if example is None else {"measured": measured(example, outputs)}),
     }
-    return to_json(body, inf_nan_mode="null")
+    return dumps(body)

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from service.bodies import read_json
 from service.curve import CurveAnswer, CurveAsk, curve
 from service.openapi import json_body, problems, timeout_header
-from service.patience import patience, seconds_of
+from service.patience import Patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.security.access import needs
 
@@ -25,5 +25,5 @@ async def get_curve(request: Request, runtime: RuntimeDep) -> CurveAnswer:
     """
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     ask = await read_json(request, CurveAsk)
-    async with patience(request.receive, seconds):
+    async with Patience(request.receive, seconds):
         return await curve(runtime.subnets, ask)

@@ -22,7 +22,7 @@ from service.oip.schemas import (
 )
 from service.oip.statistics import unused
 from service.openapi import problems, tensor_body
-from service.patience import patience, seconds_of
+from service.patience import Patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.security.access import needs
 
@@ -159,7 +159,7 @@ async def infer(
     else:
         asked = read(body, length)
     seconds = min(seconds, seconds_asked(asked.body.parameters) or seconds)
-    async with patience(request.receive, seconds) as deadline:
+    async with Patience(request.receive, seconds) as deadline:
         answered = await runtime.oip.inference.infer(name, version, asked, deadline)
     if answered.header_length is None:
         return Response(answered.content, media_type="application/json")

@@ -9,7 +9,7 @@ from service.bodies import parse_json
 from service.errors import BadRequestError, InvalidFieldsError, TooLargeError
 from service.oip.schemas import IndexBody, IndexEntry, LoadBody, Loaded, UnloadBody
 from service.openapi import json_body, problems, timeout_header
-from service.patience import patience, seconds_of
+from service.patience import Patience, seconds_of
 from service.routes.deps import RuntimeDep
 from service.security.access import needs
 
@@ -44,7 +44,7 @@ async def load(name: str, request: Request, runtime: RuntimeDep) -> Loaded:
     """That of the dial in `parameters`, or the full network. It need not be loaded to be used."""
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     asked = await _read(request, LoadBody)
-    async with patience(request.receive, seconds):
+    async with Patience(request.receive, seconds):
         return await runtime.oip.repository.load(name, asked.parameters)
 
 

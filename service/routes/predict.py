@@ -16,7 +16,7 @@ from service.bodies import media_type, parse_json
 from service.errors import BadRequestError, UnprocessableError, UnsupportedMediaError
 from service.examples import example_of
 from service.openapi import prediction_body, problems
-from service.patience import patience, seconds_of
+from service.patience import Patience, seconds_of
 from service.prediction import Sent, Source
 from service.queries import query_in, query_of
 from service.routes.deps import runtime_of
@@ -57,7 +57,7 @@ async def predict(request: Request) -> Response:
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     form = negotiate(request.headers.get("accept"))
     query, source = await _read(request)
-    async with patience(request.receive, seconds) as deadline:
+    async with Patience(request.receive, seconds) as deadline:
         answered = await runtime.predictions.predict(query, source, form, deadline)
     served = {"x-subnet-id": answered.subnet_id, "x-gmacs": f"{answered.gmacs:.9g}"}
     return Response(answered.content, media_type=answered.media_type, headers=served)

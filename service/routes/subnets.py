@@ -9,7 +9,7 @@ from model_store.cache_records import StoredSubnet
 from service import logs
 from service.bodies import read_json
 from service.openapi import json_body, problems, timeout_header
-from service.patience import patience, seconds_of
+from service.patience import Patience, seconds_of
 from service.routes.deps import RuntimeDep, runtime_of
 from service.routes.direct import Direct
 from service.schemas import Dial, DialledAnswer, SubnetAnswer
@@ -33,7 +33,7 @@ async def dial(request: Request) -> Response:
     runtime = runtime_of(request)
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     wish = await read_json(request, Dial)
-    async with patience(request.receive, seconds):
+    async with Patience(request.receive, seconds):
         dialled = await runtime.subnets.dial(wish)
     cache: Literal["hit", "miss"] = "hit" if dialled.hit else "miss"
     logs.note(cache=cache)
@@ -78,7 +78,7 @@ async def onnx(subnet_id: str, request: Request, runtime: RuntimeDep) -> Respons
     logs.note(model=stored.metadata.model, subnet_id=subnet_id)
     if _matches(request.headers.get("if-none-match"), _etag(stored)):
         return Response(status_code=304, headers={"etag": _etag(stored)})
-    async with patience(request.receive, seconds):
+    async with Patience(request.receive, seconds):
         stored, content = await runtime.subnets.onnx(subnet_id)
     name = f"{stored.metadata.model}-{stored.metadata.version}-{subnet_id}.onnx"
     return Response(
@@ -102,7 +102,7 @@ async def latency(subnet_id: str, request: Request, runtime: RuntimeDep) -> Late
     """Runs it on a grey picture, at batch 1. On a busy machine the fastest run says most."""
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     ask = await read_json(request, LatencyAsk)
-    async with patience(request.receive, seconds) as deadline:
+    async with Patience(request.receive, seconds) as deadline:
         return await time_runs(
             runtime.predictions, runtime.subnets.place, subnet_id, ask.runs, deadline
         )

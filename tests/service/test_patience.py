@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message
 
 from service.errors import ClientLeftError, DeadlineError
-from service.patience import HEADER, patience, seconds_of
+from service.patience import HEADER, Patience, seconds_of
 
 pytestmark = pytest.mark.anyio
 
@@ -21,13 +21,13 @@ async def leaves() -> Message:
 
 
 async def test_what_is_done_in_time_is_not_disturbed() -> None:
-    async with patience(stays, 60.0) as deadline:
+    async with Patience(stays, 60.0) as deadline:
         assert deadline > asyncio.get_running_loop().time()
 
 
 async def test_a_deadline_that_is_over_ends_the_block() -> None:
     with pytest.raises(DeadlineError, match="longer than its 0 s") as late:
-        async with patience(stays, 0.0):
+        async with Patience(stays, 0.0):
             await asyncio.Event().wait()
     assert late.value.status == 504
 
@@ -38,13 +38,13 @@ async def test_a_deadline_counts_even_where_a_library_swallows_the_interruption(
             await asyncio.Event().wait()
 
     with pytest.raises(DeadlineError):
-        async with patience(stays, 0.0):
+        async with Patience(stays, 0.0):
             await swallows()
 
 
 async def test_a_client_that_leaves_ends_the_block() -> None:
     with pytest.raises(ClientLeftError):
-        async with patience(leaves, 60.0):
+        async with Patience(leaves, 60.0):
             await asyncio.Event().wait()
 
 
@@ -54,7 +54,7 @@ async def test_the_end_of_a_body_is_no_leave() -> None:
     async def receive() -> Message:
         return next(messages, None) or await stays()
 
-    async with patience(receive, 60.0):
+    async with Patience(receive, 60.0):
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -63,13 +63,13 @@ async def test_the_end_of_a_body_is_no_leave() -> None:
 async def test_errors_inside_stay_what_they_are(receive: Callable[[], Awaitable[Message]]) -> None:
     for error in (ValueError("mine"), TimeoutError("mine")):
         with pytest.raises(type(error), match="mine"):
-            async with patience(receive, 60.0):
+            async with Patience(receive, 60.0):
                 raise error
 
 
 async def test_being_cancelled_from_outside_is_no_deadline() -> None:
     async def wait() -> None:
-        async with patience(stays, 60.0):
+        async with Patience(stays, 60.0):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(wait())
