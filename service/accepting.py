@@ -42,7 +42,7 @@ class OneByOne(uvloop.Loop):
 
 
 class Server:
-    """What uvicorn asks of a server; it takes the connections of a socket, one for each turn of the event loop."""
+    """Takes the connections of a socket, one for each turn of the event loop; uvicorn closes it."""
 
     def __init__(
         self,
