@@ -143,7 +143,7 @@ def plan(
     cores: Annotated[int, typer.Option(min=1, help="Of a replica.")] = 2,
     session_gb: Annotated[float, typer.Option(help="Session pool of a replica, GiB.")] = 2.0,
     ttl_h: Annotated[float, typer.Option(help="Life of an entry, hours.")] = 24.0,
-    wait_ms: Annotated[float, typer.Option(help="99 of 100 wait no longer.")] = 50.0,
+    wait_ms: Annotated[float, typer.Option(help="99 of 100 wait no longer.")] = 100.0,
     replicas: Annotated[int | None, typer.Option(min=1, help="Given, not sought.")] = None,
     requests: Annotated[int, typer.Option(min=0, help="To simulate; 0 for none.")] = 400_000,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
