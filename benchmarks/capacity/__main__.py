@@ -150,11 +150,18 @@ def plan(
     file: File = None,
 ) -> None:
     """How many replicas and how much Redis, and whether a simulation agrees."""
-    traffic, replica = Traffic(rate, dials, zipf), Replica(cores, int(session_gb * 2**30), 3600 * ttl_h)
+    traffic, replica = (
+        Traffic(rate, dials, zipf),
+        Replica(cores, int(session_gb * 2**30), 3600 * ttl_h),
+    )
     known = read_costs(costs)
     found = estimate(traffic, known, replica, wait_ms / 1e3, replicas)
     at_once = follow_entries(traffic, replica.ttl_s, np.random.default_rng(seed), at_once=True)
-    show(f"{rate:g} a second over {dials} dials of {known.model}", needs(found, at_once.busiest_minute), None)
+    show(
+        f"{rate:g} a second over {dials} dials of {known.model}",
+        needs(found, at_once.busiest_minute),
+        None,
+    )
     if requests == 0:
         return
     checks = compare(traffic, known, replica, found, requests, seed)

@@ -28,9 +28,7 @@ DAY = 86_400.0
 
 
 @pytest.mark.parametrize(("servers", "load"), [(1, 0.3), (2, 1.7), (8, 5.0), (40, 38.5)])
-def test_erlang_c_is_the_sum_of_the_states_in_which_all_are_busy(
-    servers: int, load: float
-) -> None:
+def test_erlang_c_is_the_sum_of_the_states_in_which_all_are_busy(servers: int, load: float) -> None:
     states = [load**n / math.factorial(n) for n in range(servers)]
     all_busy = load**servers / math.factorial(servers) / (1 - load / servers)
     assert erlang_c(servers, load) == pytest.approx(all_busy / (sum(states) + all_busy))
