@@ -59,7 +59,7 @@ def run(given: Mapping[str, Any]) -> None:
             log.info("listening", extra=logs.fields(url=url, after_s=round(seconds, 3)))
             return
         typer.echo(f"slimdial serves {', '.join(catalog.models)} on {url} ({seconds:.1f} s)")
-        typer.echo(f"Documentation: {url}/docs\nA first sub-network:\n")
+        typer.echo(f"Open it in a browser. Documentation: {url}/docs\nA first sub-network:\n")
         typer.echo(f"  {example(url, model)}\n")
 
     try:

@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.output import show
 from benchmarks.serving.load import Body, Load, offer
-from benchmarks.serving.running import free_port, post, running
+from benchmarks.serving.running import end_on_sigterm, free_port, post, running
 from benchmarks.serving.servers import SLIMDIAL, Configuration, Place
 from model_store.published import ModelStore, default_root
 
@@ -44,6 +44,7 @@ def main(
     file: Annotated[Path | None, typer.Option("--json", help="Also write JSON here.")] = None,
 ) -> None:
     """Measure cached ``POST /subnet`` on one core."""
+    end_on_sigterm()
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise typer.BadParameter("two cores are needed, one for the service and one for the load")

@@ -19,7 +19,7 @@ import numpy as np
 import typer
 
 from benchmarks.output import show
-from benchmarks.serving.running import free_port, running
+from benchmarks.serving.running import end_on_sigterm, free_port, running
 from benchmarks.serving.servers import SLIMDIAL, Configuration, Place
 from model_store.cache_server import EmbeddedServer
 from model_store.published import ModelStore, default_root
@@ -69,6 +69,7 @@ def main(
     file: Annotated[Path | None, typer.Option("--json", help="Also write JSON here.")] = None,
 ) -> None:
     """Count extractions."""
+    end_on_sigterm()
     rows = []
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -70,6 +71,11 @@ def running(server: Server, configuration: Configuration, place: Place) -> Itera
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM ends this process as Ctrl-C does: servers that are held are not left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def free_port() -> int:

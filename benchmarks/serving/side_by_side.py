@@ -21,7 +21,7 @@ from benchmarks.serving import bare
 from benchmarks.serving.job import Job, check_same, dial, make_job
 from benchmarks.serving.load import Load, cores, offer
 from benchmarks.serving.rounds import BARE, ENCODED, Kind, Turn, read, write
-from benchmarks.serving.running import Running, free_port, ready, running
+from benchmarks.serving.running import Running, end_on_sigterm, free_port, ready, running
 from benchmarks.serving.servers import FASTAPI, SERVERS, SLIMDIAL, Configuration, Place, Server
 from benchmarks.serving.summary import summary, verdicts
 from model_store.published import default_root
@@ -144,6 +144,7 @@ def main(
     file: Annotated[Path | None, typer.Option("--json", help="Rounds are added here.")] = None,
 ) -> None:
     """Compare servers."""
+    end_on_sigterm()
     turns = read(file)
     mine = [t for t in turns if t.model == model]
     first = 1 + max((t.round for t in mine), default=-1)

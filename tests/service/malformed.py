@@ -19,7 +19,7 @@ class Sent:
     """A request."""
 
     path: str
-    """As the OpenAPI document has it; ``{name}`` and ``{version}`` are to be filled in."""
+    """As the OpenAPI document has it; what is in braces is to be filled in."""
     headers: dict[str, str]
     body: bytes
     query: str = ""

@@ -40,6 +40,7 @@ class Storm:
     document: dict[str, Any]
     version: str
     """Of the sub-network that inferences are sent to."""
+    subnet_id: str
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -69,7 +70,7 @@ class Storm:
             thread.join()
 
     def _ask(self, connection: HTTPConnection, sent: Sent) -> tuple[HTTPResponse, bytes]:
-        path = sent.path.format(name="tiny", version=self.version)
+        path = sent.path.format(name="tiny", version=self.version, subnet_id=self.subnet_id)
         headers = {k: v.encode("latin-1") for k, v in sent.headers.items()}
         connection.request("POST", f"{path}?{sent.query}", sent.body, headers)
         response = connection.getresponse()
@@ -120,7 +121,8 @@ def storm_over(url: str) -> Storm:
     with httpx.Client(base_url=url, timeout=60) as http:
         document = http.get("/openapi.json").json()
         version = http.post("/v2/repository/models/tiny/load").json()["version"]
-    return Storm(url.removeprefix("http://"), document, version)
+        dialled = http.post("/subnet", json={"budget": {"gmacs": 0.005}}).json()
+    return Storm(url.removeprefix("http://"), document, version, dialled["subnet_id"])
 
 
 def schemathesis(url: str, phases: str, examples: int, seed: int = 0) -> str:

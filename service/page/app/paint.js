@@ -12,6 +12,7 @@ const VIRIDIS = [
   [170, 220, 50],
   [253, 231, 37],
 ];
+const GREY = [128, 128, 128];
 const GOLDEN = 0.618033988749895;
 const painted = new WeakMap();
 
@@ -43,10 +44,11 @@ function colouring(output, palette, [low, high]) {
   const { data, scale, offset } = output;
   switch (output.kind) {
     case "segmentation":
-      return (i) => palette[data[i]] ?? [128, 128, 128];
+      return (i) => palette[data[i]] ?? GREY;
     case "depth":
-      // Near is bright.
-      return (i) => viridis(1 - (data[i] * scale - low) / Math.max(high - low, 1e-6));
+      // Near is bright, absent is grey.
+      return (i) =>
+        data[i] === 0 ? GREY : viridis(1 - (data[i] * scale - low) / Math.max(high - low, 1e-6));
     case "normals":
       // The usual colours face the camera: x right, y up, z towards the viewer.
       return (i) => {

@@ -42,6 +42,7 @@ export function createSession(changed) {
   const waiting = [null, null];
   const controllers = [null, null];
   let comingBack = null;
+  let wanted = null;
 
   const set = (patch) => {
     Object.assign(state, patch);
@@ -49,7 +50,9 @@ export function createSession(changed) {
   };
   const setRun = (i, patch) => set({ runs: state.runs.with(i, { ...state.runs[i], ...patch }) });
 
+  /** What every problem leads to, wherever else it is shown. */
   function failed(problem) {
+    if (!(problem instanceof api.Problem)) throw problem;
     if (problem.status === 401 || problem.status === 403) {
       set({ keyAsked: { refused: api.key.get() !== null, words: problem.message } });
     }
@@ -88,13 +91,17 @@ export function createSession(changed) {
   }
 
   async function selectModel(name) {
+    wanted = name;
     const path = `models/${encodeURIComponent(name)}`;
     try {
-      const [model, { examples }] = await Promise.all([api.get(path), api.get(`${path}/examples`)]);
+      const [model, listed] = await Promise.all([api.get(path), api.get(`${path}/examples`)]);
+      const examples = await Promise.all(listed.examples.map(withThumbnail(path)));
+      if (wanted !== name) return;
+      state.examples.forEach(({ url }) => URL.revokeObjectURL(url));
       const kept = state.picture?.example === null ? state.picture : null;
       set({
         model,
-        examples: await Promise.all(examples.map(withThumbnail(path))),
+        examples,
         picture: kept,
         truth: {},
         settings: [firstSetting(model)],
@@ -106,29 +113,35 @@ export function createSession(changed) {
       });
       history.replaceState(null, "", `?model=${encodeURIComponent(name)}`);
       if (kept || !examples.length) refreshAll();
-      else await chooseExample(state.examples[0].name);
+      else chooseExample(examples[0].name);
     } catch (problem) {
       set({ problem });
       failed(problem);
     }
   }
 
-  const withThumbnail = (path) => async (example) => {
+  const withThumbnail = (path) => async (example, i) => {
     const picture = await api.blob(`${path}/examples/${encodeURIComponent(example.name)}/picture`);
-    return { ...example, url: URL.createObjectURL(picture) };
+    return { ...example, number: i + 1, url: URL.createObjectURL(picture) };
   };
 
-  async function chooseExample(name) {
+  function chooseExample(name) {
     const example = state.examples.find((e) => e.name === name);
     const note = example.truth.length ? "a test picture with ground truth" : "without ground truth";
-    set({ picture: { example: name, url: example.url, label: `Example ${name}`, note }, truth: {} });
+    const label = `${example.source === "test" ? "Example" : "Synthetic"} ${example.number}`;
+    set({ picture: { example: name, url: example.url, label, note }, truth: {} });
     refreshAll();
-    if (!example.truth.length) return;
-    const { truth } = await api.get(
-      `models/${encodeURIComponent(state.model.name)}/examples/${encodeURIComponent(name)}`,
-    );
-    const read = await readOutputs(truth);
-    if (state.picture.example === name) set({ truth: read });
+    if (example.truth.length) showTruth(state.picture);
+  }
+
+  async function showTruth(picture) {
+    const [model, example] = [state.model.name, picture.example].map(encodeURIComponent);
+    try {
+      const truth = await readOutputs((await api.get(`models/${model}/examples/${example}`)).truth);
+      if (state.picture === picture) set({ truth });
+    } catch (problem) {
+      failed(problem);
+    }
   }
 
   async function openFile(file) {
@@ -169,7 +182,6 @@ export function createSession(changed) {
       await Promise.all([measure(subnet.subnet_id, signal), trace(model, setting, signal)]);
     } catch (problem) {
       if (problem.name === "AbortError") return;
-      if (!(problem instanceof api.Problem)) throw problem;
       setRun(i, { stage: "idle", problem });
       failed(problem);
     }
@@ -245,7 +257,12 @@ export function createSession(changed) {
     async download(i) {
       const { subnet } = state.runs[i];
       const link = document.createElement("a");
-      link.href = URL.createObjectURL(await api.blob(`subnet/${subnet.subnet_id}/onnx`));
+      try {
+        link.href = URL.createObjectURL(await api.blob(`subnet/${subnet.subnet_id}/onnx`));
+      } catch (problem) {
+        setRun(i, { problem });
+        return failed(problem);
+      }
       link.download = `${subnet.model}-${subnet.version}-${subnet.subnet_id}.onnx`;
       link.click();
       URL.revokeObjectURL(link.href);

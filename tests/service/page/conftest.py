@@ -132,7 +132,7 @@ def shoot() -> Callable[..., None]:
             return
         with Image.open(io.BytesIO(page.screenshot(full_page=whole))) as image:
             small = image.convert("RGB").quantize(
-                256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+                256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG
             )
             small.save(ROOT / folder / f"{name}.png", optimize=True)
 

@@ -33,7 +33,7 @@ def seen(visitor: Looking) -> Looking:
     page = visitor.page
     page.get_by_role("combobox", name="Model").select_option("tiny")
     expect(visitor.budget).to_have_value("20")
-    visitor.button("Example 0").click()
+    visitor.button("Example 1").click()
     return visitor.settled()
 
 
@@ -46,7 +46,8 @@ def test_a_first_visit_shows_a_result_without_a_click(look: Open, shoot: Shoot) 
     expect(seen.tile("depth")).to_contain_text(re.compile(r"\d\.\d m"))
     expect(seen.status).to_have_text(re.compile("GMACs is shown"))
     assert float(seen.fact("GMACs")) <= float(seen.exact.input_value())
-    shoot(seen.page, "page", whole=True)
+    shoot(seen.page, "page")
+    shoot(seen.page, "page-whole", whole=True)
 
 
 def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
@@ -187,7 +188,7 @@ def test_a_picture_that_cannot_be_used_is_explained(
     seen.page.get_by_label(OWN).set_input_files(tmp_path / name)
     expect(seen.alert).to_contain_text("This picture cannot be used.")
     expect(seen.alert).to_contain_text(words)
-    seen.button("Example 0").click()
+    seen.button("Example 1").click()
     expect(seen.alert).to_have_count(0)
 
 

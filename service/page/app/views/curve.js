@@ -1,6 +1,7 @@
 // Predicted quality over the budget, with the current point on it.
 
 import { html, nothing, svg } from "../../vendor/lit-html/lit-html.js";
+import { live } from "../../vendor/lit-html/directives/live.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
 import * as format from "../format.js";
 import { curveKey } from "../session.js";
@@ -27,7 +28,7 @@ export const curvePanel = (session) => {
         <label class="field">
           <span class="hidden">Task of the curve</span>
           <select @change=${(e) => session.setCurveTask(e.target.value)}>
-            ${state.model.tasks.map((t) => html`<option ?selected=${t.name === task}>${t.name}</option>`)}
+            ${state.model.tasks.map((t) => html`<option .selected=${live(t.name === task)}>${t.name}</option>`)}
           </select>
         </label>
       </div>

@@ -1,6 +1,7 @@
 // The bar at the top: which model, and which theme.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
+import { live } from "../../vendor/lit-html/directives/live.js";
 
 const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
@@ -11,7 +12,7 @@ export const header = ({ state, selectModel, say }) => html`
       <span>Model</span>
       <select @change=${(e) => selectModel(e.target.value)} ?disabled=${!state.models.length}>
         ${state.models.map(
-          (m) => html`<option value=${m.name} ?selected=${m.name === state.model?.name}>
+          (m) => html`<option value=${m.name} .selected=${live(m.name === state.model?.name)}>
             ${m.name}
           </option>`,
         )}
@@ -23,7 +24,7 @@ export const header = ({ state, selectModel, say }) => html`
       <span>Theme</span>
       <select @change=${(e) => setTheme(e.target.value, say)}>
         ${Object.entries(THEMES).map(
-          ([value, text]) => html`<option value=${value} ?selected=${value === theme()}>
+          ([value, text]) => html`<option value=${value} .selected=${live(value === theme())}>
             ${text}
           </option>`,
         )}

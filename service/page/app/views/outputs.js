@@ -15,12 +15,15 @@ const LIKELIEST = 3;
 export const outputsPanel = (session) => {
   const { state } = session;
   const busy = state.runs.some((r) => r.stage === "dialling" || r.stage === "predicting");
-  const problems = state.runs.filter((r) => r.problem);
+  // Two settings may fail alike.
+  const problems = new Map(
+    state.runs.filter((r) => r.problem).map(({ problem }) => [problem.message, problem]),
+  );
   return html`
     <section class="outputs" aria-labelledby="outputs-title" aria-busy=${busy}>
       <h2 id="outputs-title" class="hidden">Outputs</h2>
       ${state.runs.map((run, i) => progress(session, run, i))}
-      ${problems.map((run) => notice(session, run.problem))}
+      ${[...problems.values()].map((problem) => notice(session, problem))}
       <div
         class=${state.model.tasks.length > 8 ? "tiles small" : "tiles"}
         tabindex="0"

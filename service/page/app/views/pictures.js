@@ -44,14 +44,14 @@ export const pictures = (session) => {
   `;
 };
 
-const thumbnail = ({ state, chooseExample }, { name, url }) => html`
+const thumbnail = ({ state, chooseExample }, { name, number, url }) => html`
   <button
     type="button"
     class="thumbnail"
     aria-pressed=${state.picture?.example === name}
     @click=${() => chooseExample(name)}
   >
-    <img src=${url} alt=${`Example ${name}`} width="56" height="56" />
+    <img src=${url} alt=${`Example ${number}`} width="56" height="56" />
   </button>
 `;
 
