@@ -8,11 +8,11 @@ from torch import Tensor
 from model_store.subnet.space import Architecture
 from training.calibration import calibrate
 from training.data.source import Batch, Source, in_order
-from training.global_batch import labelled
 from training.metrics import meter_of, to_target_size
 from training.recipe import NetworkConfig
+from training.set_losses import SetLosses
 from training.supernet import SuperNet, channels_last
-from training.tasks import activate, task_loss
+from training.tasks import activate
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,17 @@ def evaluate(subnet: SuperNet, batches: "list[Batch] | Source", batch_size: int 
     """Losses and metrics of a calibrated sub-network over a set."""
     tasks = subnet.config.tasks
     meters = {t.name: meter_of(t.kind, t.outputs) for t in tasks}
-    total = dict.fromkeys(meters, 0.0)
-    weight = dict.fromkeys(meters, 0)
+    losses = SetLosses(tasks)
     architecture = subnet.space.largest()
     each = batches if isinstance(batches, list) else in_order(batches, batch_size)
     for batch in (on_device(b, device_of(subnet)) for b in each):
         raw = subnet(normalise(subnet.config, batch.images_NCHW), architecture).raw
         for task in tasks:
             target = batch.targets[task.name]
-            loss = task_loss(task, raw[task.name], target)
-            if loss is None:
-                continue
-            seen = int(labelled(task, target).sum())
-            total[task.name] += float(loss) * seen
-            weight[task.name] += seen
-            prediction = to_target_size(activate(task, raw[task.name].float()), target)
-            meters[task.name].update(prediction, target)
+            if losses.add(task, raw[task.name], target):
+                prediction = to_target_size(activate(task, raw[task.name].float()), target)
+                meters[task.name].update(prediction, target)
     return Quality(
-        losses={name: total[name] / max(weight[name], 1) for name in total},
+        losses=dict.fromkeys(meters, 0.0) | losses.means(),
         metrics={name: meter.value() for name, meter in meters.items()},
     )

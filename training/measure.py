@@ -9,11 +9,10 @@ from torch import Tensor
 from model_store.subnet.space import Architecture
 from training.data.source import Source
 from training.evaluate import Quality, calibrated, device_of, evaluate, normalise, on_device
-from training.global_batch import labelled
 from training.ranks import Ranks
 from training.recipe import Recipe
+from training.set_losses import SetLosses
 from training.supernet import SuperNet
-from training.tasks import task_loss
 
 BATCH = 64
 """Images that are validated at once."""
@@ -50,8 +49,7 @@ def validation_losses(
 
     Each is the mean over the labelled values of the whole set; a task without any has none.
     """
-    tasks = recipe.network.tasks
-    total, weight = (dict.fromkeys((t.name for t in tasks), 0.0) for _ in range(2))
+    losses = SetLosses(recipe.network.tasks)
     starts = range(0, len(validation), BATCH)
     with torch.autocast(ranks.device.type, torch.bfloat16):
         full = calibrated(network, network.space.largest(), calibration_batch(recipe, train))
@@ -60,16 +58,6 @@ def validation_losses(
             batch = on_device(validation.batch(indices_N), ranks.device)
             x_NCHW = normalise(recipe.network, batch.images_NCHW)
             raw = full(x_NCHW, full.space.largest()).raw
-            for task in tasks:
-                target = batch.targets[task.name]
-                loss = task_loss(task, raw[task.name], target)
-                if loss is not None:
-                    count = float(labelled(task, target).sum())
-                    total[task.name] += float(loss) * count
-                    weight[task.name] += count
-    sums = ranks.sums([*total.values(), *weight.values()])
-    return {
-        task.name: value / count
-        for task, value, count in zip(tasks, sums[: len(tasks)], sums[len(tasks) :], strict=True)
-        if count
-    }
+            for task in recipe.network.tasks:
+                losses.add(task, raw[task.name], batch.targets[task.name])
+    return losses.means(ranks)

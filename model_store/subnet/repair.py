@@ -1,4 +1,4 @@
-"""Repair: candidates over the budget are brought back within it, instead of being rejected.
+"""Repair: candidates over the budget are brought back within it, and what is left of it is spent.
 
 Rejection does not end when the budget is tight; this ends after log2(steps) looks at the cost.
 Dimensions: P candidates, G groups, E encoder groups, U units (the steps of a group).
@@ -51,6 +51,33 @@ def shrink_to_fit(problem: Problem, choices_PG: Choices, rng: np.random.Generato
         too_few_P = np.where(fits_P, too_few_P, middle_P)
     choices_PG[over] = after(enough_P)
     return choices_PG
+
+
+def widen_to_fit(problem: Problem, choices_G: Choices) -> tuple[Choices, int]:
+    """Raises encoder groups, one step at a time, until no step fits the budget.
+
+    Of the steps that fit, the one with the best score is taken, also where that is a little lower
+    than without: a predictor fitted to few samples takes noise for an optimum below the budget,
+    while wider networks measure better (docs/evaluation.md).
+
+    Args:
+        problem: the search.
+        choices_G: a candidate within the budget; not changed. Its decoders stay as they are.
+
+    Returns:
+        A candidate within the budget, [G], and how many candidates the predictor looked at.
+    """
+    widened_G, evaluations = choices_G.copy(), 0
+    while True:
+        encoder = problem.space.encoder
+        groups_P = encoder[widened_G[encoder] < problem.top_G[encoder]]
+        wider_PG = np.tile(widened_G, (len(groups_P), 1))
+        wider_PG[np.arange(len(groups_P)), groups_P] += 1
+        wider_PG = wider_PG[problem.fits(wider_PG)]
+        if not len(wider_PG):
+            return widened_G, evaluations
+        widened_G = wider_PG[problem.score(wider_PG).argmax()]
+        evaluations += len(wider_PG)
 
 
 def random_candidates(problem: Problem, count: int, rng: np.random.Generator) -> Choices:

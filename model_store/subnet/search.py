@@ -14,6 +14,7 @@ from model_store.subnet.ecmt import ecmt
 from model_store.subnet.evolution import evolve
 from model_store.subnet.preference import Preference
 from model_store.subnet.problem import InfeasibleBudget, Problem, Score
+from model_store.subnet.repair import widen_to_fit
 from model_store.subnet.space import Architecture, SearchSpace
 
 __all__ = ["Algorithm", "InfeasibleBudget", "Score", "SearchResult", "search"]
@@ -50,7 +51,7 @@ def search(
 
     Args:
         algorithm: ``ecmt`` (Algorithm 2 of the paper) or ``evolution``, which from the same state
-            of ``rng`` never scores lower.
+            of ``rng`` never scores lower before it spends what is left of the budget.
         space: the search space.
         cost: its cost model, all tasks included; of whatever the budget is said in.
         losses: width ratios [P, G] to standardised task losses [P, N], lower is better, in the
@@ -77,7 +78,9 @@ def search(
         paper = ecmt(problem, rng)
         best_G, evaluations = paper.best_G, paper.evaluations
     else:
-        best_G, evaluations = evolve(problem, rng)
+        evolved_G, evaluations = evolve(problem, rng)
+        best_G, looks = widen_to_fit(problem, evolved_G)
+        evaluations += looks
     return SearchResult(
         architecture=space.architecture(best_G),
         cost=int(problem.counts(best_G[None])[0]),

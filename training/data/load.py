@@ -13,10 +13,19 @@ from training.data.pascal import load_pascal
 from training.data.rooms import load_split
 from training.data.source import Source, Subset, split
 from training.machine import usable_cores
-from training.recipe import Recipe
+from training.recipe import LayoutName, Recipe
 
 VALIDATION_SHARE = 0.1
 """The share of the training split that only the predictor sees (ECMT Sec. 5)."""
+
+MARKS: dict[LayoutName, str] = {
+    "nyud": "gt_sets",
+    "pascal": "JPEGImages",
+    "celeba": "list_attr_celeba.txt",
+    "cifar100": "meta",
+    "own": "dataset.yaml",
+}
+"""What lies at the top of a layout's folder."""
 
 TEST_SCENES = 400
 """Rendered test scenes."""
@@ -46,6 +55,9 @@ def load(
     Raises:
         ValueError: the folder does not hold the recipe's data; the error names the file.
     """
+    mark = folder / MARKS[recipe.layout]
+    if not recipe.scenes and not mark.exists():
+        raise ValueError(f"{mark} does not exist; --data names the folder of {mark.name}")
     train, test, labels = _parts(recipe, folder, on_render)
     fitting, validation = split(train, VALIDATION_SHARE, recipe.data_seed)
     return DataSets(fitting, validation, test, labels)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model_store.subnet.cost import CostModel, CostTerm
+from model_store.subnet.evolution import evolve
 from model_store.subnet.preference import Preference
 from model_store.subnet.problem import Choices, Problem
 from model_store.subnet.search import Algorithm, Score, SearchResult, search
@@ -105,6 +106,12 @@ class Case:
             np.random.default_rng(self.seed),
             self.tasks,
         )
+
+    def evolved(self) -> float:
+        """The score that the evolution reaches before it spends what is left of the budget."""
+        problem = self.problem()
+        best_G, _ = evolve(problem, np.random.default_rng(self.seed))
+        return float(self.score(best_G[None])[0])
 
     def path(self) -> list[tuple[int, ...]]:
         """Decoder choices from Eq. 4 to all smallest, the least preferred tasks' first."""
