@@ -8,6 +8,7 @@ options and files are checked.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -121,3 +122,13 @@ def test_every_reason_not_to_run_something_is_needed() -> None:
     shown = [w for b in BLOCKS if b.language == "sh" for w in commands(b.text)]
     unused = {r for r in NOT_RUN if not any(begins(words, r) for words in shown)}
     assert unused <= {"kubectl"}
+
+
+def test_the_page_on_tasks_names_every_file_that_knows_their_kinds() -> None:
+    page = (ROOT / "docs/how-to/task.md").read_text()
+    # Recipes and loaders of published data sets name tasks of theirs; examples are no code.
+    others = {"configs", "published_recipes", "nyud", "pascal", "openapi_examples"}
+    for package in ("model_store", "service", "training"):
+        for path in (ROOT / package).rglob("*.py"):
+            if re.search('"(normals|saliency)"', path.read_text()) and path.stem not in others:
+                assert f"/{path.relative_to(ROOT)})" in page

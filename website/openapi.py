@@ -30,7 +30,7 @@ def _routes(paths: Node) -> Iterator[str]:
                 section = tag
                 yield f"## {tag.capitalize()}\n"
             yield f"### `{method.upper()} {path}`\n"
-            yield f"**{operation['summary']}.** {operation.get('description', '')}\n"
+            yield f"**{operation['summary']}**\n\n{operation.get('description', '')}\n"
             yield from _parameters(operation.get("parameters", ()))
             yield from _request(operation.get("requestBody"))
             yield from _answers(operation["responses"])
@@ -59,7 +59,7 @@ def _request(body: Node | None) -> Iterator[str]:
 
 
 def _answers(responses: Node) -> Iterator[str]:
-    yield "| answer | | content |\n|---|---|---|"
+    yield "| answer | when | content |\n|---|---|---|"
     for status, response in responses.items():
         content = response.get("content", {})
         what = HTTPStatus(int(status)).phrase
