@@ -82,7 +82,9 @@ def main(
             "--data-dir",
             folder,
         ]
-        serving = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        serving = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         try:
             url = _url(serving)
             chromium = playwright.chromium.launch(

@@ -20,7 +20,7 @@ LONGEST_MS = 86_400_000
 def seconds_of(headers: Mapping[str, str], longest_s: float) -> float:
     """The shorter of what the client asks for and what the service allows, in seconds.
 
-    Read by hand: that every request declared it to FastAPI cost a tenth of a cached answer.
+    Read by hand: what endpoints declare to FastAPI is paid for with every request.
 
     Raises:
         UnprocessableError: the header is not a whole number of milliseconds.

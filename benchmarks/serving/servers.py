@@ -173,10 +173,10 @@ RAYSERVE = Server(
             {"PEER_WORKERS": replicas, "PEER_THREADS": threads, "PEER_ONGOING": ongoing},
         )
         for replicas, threads, ongoing in (
+            ("1", "2", "8"),
             ("2", "1", "8"),
             ("2", "0", "8"),
             ("2", "0", "2"),
-            ("1", "2", "8"),
         )
     ),
 )

@@ -48,6 +48,7 @@ class Row:
     client_share: float
     """Of the processor time of server and load generator."""
     failed: int
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,6 @@ class Rounds:
     def __init__(self, turns: Sequence[Turn]) -> None:
         """The turns, all of one model."""
         drifted = {t.round for t in turns if t.kind == "control" and abs(_drift(turns, t)) > _DRIFT}
-        self.dropped = len(drifted)
         kept = [t for t in turns if t.round not in drifted]
         # On a machine that never is quiet, all rounds are better than none.
         self._turns = kept or list(turns)
@@ -149,6 +149,7 @@ def row(rounds: Rounds, server: str, configuration: str) -> Row:
         cpu=_ratio(predict, our_predict, lambda t: t.load.server_ms),
         client_share=_median(predict, lambda t: t.load.client_share),
         failed=sum(t.load.failed for t in (*predict.values(), *steady.values(), *noop.values())),
+        rounds=len(predict),
     )
 
 
