@@ -2,7 +2,7 @@
 #   docker build -f docker/serve.Dockerfile -t slimdial .
 # For NVIDIA GPUs, on CUDA 13 and cuDNN 9:
 #   docker build -f docker/serve.Dockerfile -t slimdial:cuda \
-#     --build-arg BASE=docker.io/nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 \
+#     --build-arg BASE=docker.io/nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 \
 #     --build-arg ONNXRUNTIME=onnxruntime-gpu .
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 

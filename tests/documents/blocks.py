@@ -1,5 +1,6 @@
 """The code blocks of the documents."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,3 +50,11 @@ def inline(document: str) -> list[str]:
     """What stands between backticks in a document's sentences and tables."""
     text = _BLOCK.sub("", (ROOT / document).read_text())
     return [" ".join(match["text"].split()) for match in _INLINE.finditer(text)]
+
+
+def rows(document: str, header: tuple[str, ...]) -> list[list[str]]:
+    """The cells of the table with this header, without their alignment."""
+    lines = (ROOT / document).read_text().splitlines()
+    start = lines.index(f"| {' | '.join(header)} |") + 2
+    below = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in below]

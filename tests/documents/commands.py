@@ -1,47 +1,50 @@
 """The commands of shell blocks: which can run in a test, and what is checked of the others."""
 
-import importlib
+import importlib.util
 import inspect
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import typer
 import typer.main
+import yaml
 
 from service.cli import app as slimdial
-from tests.documents.blocks import ROOT
+from tests.documents.blocks import ROOT, rows
 from training.cli import app as slimdial_train
-
-MINUTES = "takes minutes to hours"
-INSTALLS = "installs packages; the tests of a fresh environment do"
-NOT_RUN = {
-    "docker": "needs a Docker engine",
-    "kubectl": "needs a cluster",
-    "torchrun": "needs GPUs",
-    "pip": INSTALLS,
-    "python3 -m venv": INSTALLS,
-    "python -m benchmarks": MINUTES,
-    "python -m mkdocs": "builds the site, as a test of its own does",
-    "python -m tests": "runs this test",
-    "slimdial serve": "runs until it is stopped; tests of the service start it",
-    "slimdial profile": "takes a minute",
-    "slimdial-train train": MINUTES,
-    "slimdial-train predictor": MINUTES,
-    "slimdial-train publish": MINUTES,
-    "slimdial-train evaluate": MINUTES,
-    "perf_analyzer": "is no dependency, and needs libraries of Debian",
-}
-"""Beginnings of commands that no test runs, and why. What can be checked of them is."""
 
 _SEPARATORS = ";|&()\n"
 _COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
+_WORD_OF_SHELL = frozenset(("do", "done", "then", "else", "fi", "if", "until", "while", "{", "}"))
+_ASSIGNMENT = re.compile(r"\w+=")
+_FOLDERS = ("benchmarks/", "docker/", "docs/", "model_store/", "service/", "tests/", "training/")
+_MADE = ("docker/secrets", "model_store/models/RECIPE", "benchmarks/results")
+"""What commands of the documents make themselves."""
+
+
+@cache
+def not_run() -> dict[str, str]:
+    """Beginnings of commands that no test runs, and why: the table in CONTRIBUTING.md.
+
+    What can be checked of them without running them is, by :func:`problems`.
+    """
+    return {
+        beginning.strip("`"): reason
+        for beginning, reason in rows("CONTRIBUTING.md", ("a command that begins with", "why"))
+    }
 
 
 def commands(script: str) -> Iterator[list[str]]:
-    """The commands of a script, as words; programs without the folder they are in."""
+    """The commands of a script, as words.
+
+    Programs come without the folder they are in, and without assignments and words of the shell
+    before them.
+    """
     text = _COMMENT.sub("", script.replace("\\\n", " "))
     lexer = shlex.shlex(text, posix=True, punctuation_chars=_SEPARATORS)
     lexer.whitespace, lexer.commenters = " \t", ""
@@ -51,14 +54,16 @@ def commands(script: str) -> Iterator[list[str]]:
             if words:
                 yield words
             words = []
-        else:
-            words.append(word.rpartition("/")[2] if not words else word)
+        elif words:
+            words.append(word)
+        elif word not in _WORD_OF_SHELL and not _ASSIGNMENT.match(word):
+            words.append(word.rpartition("/")[2])
 
 
 def why_not_run(script: str) -> str | None:
     """Why a script is not run; None if it is."""
     for words in commands(script):
-        for beginning, reason in NOT_RUN.items():
+        for beginning, reason in not_run().items():
             if begins(words, beginning):
                 return f"{beginning}: {reason}"
     return None
@@ -74,18 +79,27 @@ def begins(words: list[str], beginning: str) -> bool:
 
 
 def problems(words: list[str]) -> list[str]:
-    """Options that a command of the project does not have, and files that do not exist."""
+    """What a command names that does not exist: files, options, modules, extras, services."""
+    checks = (_paths, _options, _module, _extras, _image, _compose)
+    return [f"{' '.join(words)}: {problem}" for check in checks for problem in check(words)]
+
+
+def _paths(words: list[str]) -> Iterator[str]:
+    for word in words[1:]:
+        path = word.partition("=")[2] or word
+        if path.startswith(_FOLDERS) and not path.startswith(_MADE) and "*" not in path:
+            if not (ROOT / path.partition("$")[0]).exists():
+                yield f"{path} does not exist"
+
+
+def _options(words: list[str]) -> Iterator[str]:
     parser, rest = _parser(words)
-    missing = [w for w in words if w.startswith(("docker/", "docs/")) and not (ROOT / w).exists()]
-    found = [f"{path} does not exist" for path in missing]
-    if parser is None:
-        return found
-    known = {option for p in parser.params for option in (*p.opts, *p.secondary_opts)}
-    for word in rest:
-        option = word.partition("=")[0]
-        if option.startswith("-") and option not in {*known, "--help"}:
-            found.append(f"{' '.join(words)}: no option {option}")
-    return found
+    if parser is not None:
+        known = {option for p in parser.params for option in (*p.opts, *p.secondary_opts)}
+        for word in rest:
+            option = word.partition("=")[0]
+            if option.startswith("-") and option not in {*known, "--help"}:
+                yield f"there is no option {option}"
 
 
 def _parser(words: list[str]) -> tuple[Any, list[str]]:
@@ -102,8 +116,10 @@ def _parser(words: list[str]) -> tuple[Any, list[str]]:
 
 
 def _subcommand(app: typer.Typer, words: list[str]) -> tuple[Any, list[str]]:
-    group: Any = typer.main.get_command(app)
-    return group.commands[words[0]], words[1:]
+    command: Any = typer.main.get_command(app)
+    while words and words[0] in getattr(command, "commands", ()):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
 
 
 def _benchmark(name: str, words: list[str]) -> tuple[Any, list[str]]:
@@ -117,3 +133,39 @@ def _benchmark(name: str, words: list[str]) -> tuple[Any, list[str]]:
     app = typer.Typer()
     app.command()(module.main)
     return typer.main.get_command(app), words
+
+
+def _module(words: list[str]) -> Iterator[str]:
+    if words[0].startswith("python") and words[1:2] == ["-m"]:
+        if importlib.util.find_spec(words[2]) is None:
+            yield f"there is no module {words[2]}"
+
+
+def _extras(words: list[str]) -> Iterator[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for word in words if words[0] == "pip" else ():
+        if found := re.fullmatch(r"\.\[(.+)\]", word):
+            for extra in set(found[1].split(",")) - set(project["optional-dependencies"]):
+                yield f"there is no extra {extra}"
+
+
+def _image(words: list[str]) -> Iterator[str]:
+    """Build arguments that the Dockerfile does not take."""
+    if words[:2] == ["docker", "build"]:
+        lines = (ROOT / words[words.index("-f") + 1]).read_text().splitlines()
+        known = {line[4:].partition("=")[0] for line in lines if line.startswith("ARG ")}
+        given = {words[i + 1].partition("=")[0] for i, w in enumerate(words) if w == "--build-arg"}
+        for name in given - known:
+            yield f"the Dockerfile takes no {name}"
+
+
+def _compose(words: list[str]) -> Iterator[str]:
+    """Services and profiles that the compose file does not have."""
+    if words[:2] == ["docker", "compose"]:
+        services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+        profiles = {p for service in services.values() for p in service.get("profiles", ())}
+        for option, value in zip(words, words[1:], strict=False):
+            if option == "--scale" and value.partition("=")[0] not in services:
+                yield f"there is no service {value}"
+            if option == "--profile" and value not in profiles:
+                yield f"there is no profile {value}"
