@@ -2,8 +2,8 @@
 
 Runs what docs/tutorial.md shows, in one folder: data, training, publishing, the dials, and a
 prediction by the service. Left out are the installation, and the container, which
-``python -m benchmarks.image`` runs. Prints how long each block took; ends with status 1 at the first
-that fails.
+``python -m benchmarks.image`` runs. Prints how long each block took; ends with status 1 at the
+first that fails.
 """
 
 import contextlib
@@ -60,7 +60,9 @@ def run(
         started = time.monotonic()
         if words[-1][:2] == SERVE:
             arguments = words[-1][2:]
-            process = service.enter_context(serving(arguments, folder / "data", folder=folder, environ=environ))
+            process = service.enter_context(
+                serving(arguments, folder / "data", folder=folder, environ=environ)
+            )
             address = process.url.removeprefix("http://")
         else:
             script = block.text.replace("localhost:8000", address)

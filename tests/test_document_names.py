@@ -11,7 +11,7 @@ from tests.documents.blocks import DOCUMENTS, ROOT, rows
 
 NOT_OF_THE_SERVICE = {
     "SLIMDIAL_API_KEY": "service/client/keys.py",
-    "SLIMDIAL_CHROMIUM": "tests/service/page/conftest.py",
+    "SLIMDIAL_CHROMIUM": "tests/browser.py",
     "SLIMDIAL_SCREENSHOTS": "tests/service/page/conftest.py",
 }
 """Variables of the environment that are no settings, and what reads them."""
@@ -68,7 +68,11 @@ def test_the_page_on_tasks_names_every_file_that_knows_their_kinds() -> None:
     # Recipes and loaders of published data sets name tasks of theirs; examples are no code.
     others = {"configs", "published_recipes", "nyud", "pascal", "openapi_examples"}
     kinds = re.compile('"(segmentation|normals|edges|saliency)"')
-    files = [p for d in ("model_store", "service", "training") for p in (ROOT / d).rglob("*.[pj][ys]")]
+    files = [
+        p for d in ("model_store", "service", "training") for p in (ROOT / d).rglob("*.[pj][ys]")
+    ]
     knowing = {p for p in files if p.stem not in others and kinds.search(p.read_text())}
-    named = {(ROOT / "docs/how-to" / link).resolve() for link in re.findall(r"\]\((\S+[yj]s?)\)", page)}
+    named = {
+        (ROOT / "docs/how-to" / link).resolve() for link in re.findall(r"\]\((\S+[yj]s?)\)", page)
+    }
     assert knowing - named == set()

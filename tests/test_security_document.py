@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.certificates import needs_openssl
 from tests.documents.blocks import ROOT, blocks
+from tests.service.certificates import needs_openssl
 
 EXPECTED = (
     "camera-3",  # key list

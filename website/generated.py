@@ -54,6 +54,8 @@ def _metrics_page() -> str:
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join(
         [
+            "---\nhide: [toc]\n---",
+            "",
             "# Metrics",
             "",
             "What `GET /metrics` answers, generated from the registry of the service. A histogram "

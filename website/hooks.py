@@ -10,10 +10,22 @@ from mkdocs.structure.pages import Page
 from website.generated import generated
 from website.links import DOCS, ROOT_PAGES, SOURCE, Document, for_site, linked, page_of, shown
 
+PAGE = "service/page"
+"""The page of the service, whose look the site has."""
+
+BRAND = {
+    "brand/icon.svg": "icon.svg",
+    "brand/inter.woff2": "vendor/inter/inter-latin-wght-normal.woff2",
+    "brand/plex-mono.woff2": "vendor/ibm-plex-mono/ibm-plex-mono-latin-400-normal.woff2",
+}
+"""Files of the site, and where they are in :data:`PAGE`."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that are made here."""
+    """Adds the pages that are made here, and what the site shares with the page."""
     root = Path(config.config_file_path).parent
+    for name, source in BRAND.items():
+        files.append(File.generated(config, name, abs_src_path=str(root / PAGE / source)))
     pages = {page: (root / file).read_text() for file, page in ROOT_PAGES.items()}
     written = list(_documents(files))
     for document in [*written, *(Document(p, f) for f, p in ROOT_PAGES.items())]:

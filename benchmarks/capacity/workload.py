@@ -32,7 +32,8 @@ class Costs:
 
     def predict_of(self, dials: int) -> NDArray[np.float64]:
         """Core-seconds of a prediction with each of so many dials, [M]."""
-        return np.resize(np.array(self.predict_s), dials)
+        seconds_M: NDArray[np.float64] = np.resize(np.array(self.predict_s), dials)
+        return seconds_M
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import itertools
 import re
 import shlex
 import tomllib
@@ -87,9 +88,9 @@ def problems(words: list[str]) -> list[str]:
 def _paths(words: list[str]) -> Iterator[str]:
     for word in words[1:]:
         path = word.partition("=")[2] or word
-        if path.startswith(_FOLDERS) and not path.startswith(_MADE) and "*" not in path:
-            if not (ROOT / path.partition("$")[0]).exists():
-                yield f"{path} does not exist"
+        here = path.startswith(_FOLDERS) and not path.startswith(_MADE) and "*" not in path
+        if here and not (ROOT / path.partition("$")[0]).exists():
+            yield f"{path} does not exist"
 
 
 def _options(words: list[str]) -> Iterator[str]:
@@ -136,9 +137,9 @@ def _benchmark(name: str, words: list[str]) -> tuple[Any, list[str]]:
 
 
 def _module(words: list[str]) -> Iterator[str]:
-    if words[0].startswith("python") and words[1:2] == ["-m"]:
-        if importlib.util.find_spec(words[2]) is None:
-            yield f"there is no module {words[2]}"
+    module = words[2] if words[0].startswith("python") and words[1:2] == ["-m"] else "sys"
+    if importlib.util.find_spec(module) is None:
+        yield f"there is no module {module}"
 
 
 def _extras(words: list[str]) -> Iterator[str]:
@@ -164,7 +165,7 @@ def _compose(words: list[str]) -> Iterator[str]:
     if words[:2] == ["docker", "compose"]:
         services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
         profiles = {p for service in services.values() for p in service.get("profiles", ())}
-        for option, value in zip(words, words[1:], strict=False):
+        for option, value in itertools.pairwise(words):
             if option == "--scale" and value.partition("=")[0] not in services:
                 yield f"there is no service {value}"
             if option == "--profile" and value not in profiles:
