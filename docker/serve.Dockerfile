@@ -29,7 +29,7 @@ ENV PATH=/opt/uv/bin:$PATH \
 RUN uv venv --python "$(command -v python3)" /opt/slimdial
 WORKDIR /src
 # The dependencies first: they change less often than the sources, and stay cached.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 # The GPU build of ONNX Runtime is several times as large as the other, and useless without CUDA.
 ARG ONNXRUNTIME=onnxruntime
 RUN touch replaced.txt \

@@ -85,7 +85,7 @@ def _values(task: Task, raw: NDArray[np.float32], height: int, width: int) -> ND
 
 
 def as_json(output: Output) -> dict[str, Any]:
-    """One output as JSON (design Sec. 6)."""
+    """One output as JSON."""
     task, values = output.task, output.values
     if task.kind == "classification":
         return {

@@ -1,5 +1,6 @@
 """Hooks of MkDocs (``mkdocs.yml``): pages that are generated, and links that fit the site."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from mkdocs.structure.pages import Page
 
 from website.generated import generated
 from website.links import DOCS, ROOT_PAGES, SOURCE, Document, for_site, linked, page_of, shown
+
+_ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):(?=<code)")
 
 PAGE = "service/page"
 """The page of the service, whose look the site has."""
@@ -46,6 +49,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.file.generated_by and uri not in by_page:
         return markdown
     return for_site(markdown, Document(uri, by_page.get(uri, f"{DOCS}/{uri}")), root)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - by name
+    """Takes the roles off names in docstrings, which are in the notation of Sphinx."""
+    return _ROLE.sub("", html)
 
 
 def _documents(files: Files) -> Iterator[Document]:

@@ -77,7 +77,7 @@ def shown(root: Path, file: str) -> str:
     head = f"---\nsearch:\n  exclude: true\n---\n\n# {file}\n\n"
     if path.is_dir():
         return head + "".join(f"- `{p.name}`\n" for p in sorted(path.iterdir()))
-    language = {".py": "python", ".yml": "yaml", ".yaml": "yaml", ".json": "json"}
+    language = {".py": "python", ".js": "js", ".yml": "yaml", ".yaml": "yaml", ".json": "json"}
     fence = "`" * 5
     return f"{head}{fence}{language.get(path.suffix, 'text')}\n{path.read_text()}\n{fence}\n"
 

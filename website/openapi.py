@@ -22,14 +22,15 @@ def http_page(document: Node) -> str:
 
 
 def _routes(paths: Node) -> Iterator[str]:
-    section = ""
+    by_tag: dict[str, list[tuple[str, Node]]] = {}
     for path, methods in paths.items():
         for method, operation in methods.items():
             (tag,) = operation["tags"]
-            if tag != section:
-                section = tag
-                yield f"## {tag.capitalize()}\n"
-            yield f"### `{method.upper()} {path}`\n"
+            by_tag.setdefault(tag, []).append((f"{method.upper()} {path}", operation))
+    for tag, operations in by_tag.items():
+        yield f"## {tag[:1].upper()}{tag[1:]}\n"
+        for route, operation in operations:
+            yield f"### `{route}`\n"
             yield f"**{operation['summary']}**\n\n{operation.get('description', '')}\n"
             yield from _parameters(operation.get("parameters", ()))
             yield from _request(operation.get("requestBody"))
@@ -83,14 +84,21 @@ def _schemas(schemas: Node) -> Iterator[str]:
         yield f"### {name}\n"
         yield f"{schema.get('description', '')}\n"
         required = schema.get("required", ())
-        yield "| field | type | default | what |\n|---|---|---|---|"
+        rows = []
         for field, about in schema.get("properties", {}).items():
             default = about.get("default")
             shown = "" if default is None else f"`{json.dumps(default)}`"
             what = _cell(about.get("description", ""))
-            mark = _mark(field in required)
-            yield f"| `{field}`{mark} | {_type(about)} | {shown} | {what} |"
-        yield ""
+            rows.append([f"`{field}`{_mark(field in required)}", _type(about), shown, what])
+        yield from _table(["field", "type", "default", "what"], rows)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
+    """A table without the columns that are empty."""
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    for cells in (header, ["---"] * len(header), *rows):
+        yield f"| {' | '.join(cells[i] for i in kept)} |"
+    yield ""
 
 
 def _type(schema: Node) -> str:
