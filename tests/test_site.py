@@ -63,13 +63,10 @@ def test_search_works_where_pages_are_opened_as_files(site: Path) -> None:
         page, loaded = browser.new_page(), list[str]()
         page.on("request", lambda request: loaded.append(request.url))
         page.goto((site / "index.html").as_uri())
-        for term, title in {
-            "Erlang": "Capacity",
-            "InfeasibleBudgetError": "Python client",
-            "slimdial_redis_up": "Metrics",
-        }.items():
-            page.get_by_role("textbox", name="Search").fill("")
-            page.get_by_role("textbox", name="Search").press_sequentially(term)
+        box = page.get_by_role("textbox", name="Search")
+        for term, title in {"Erlang": "Capacity", "InfeasibleBudgetError": "Python client"}.items():
+            box.fill(term[:-1])
+            box.press_sequentially(term[-1])  # the page searches when a key is let go
             expect(page.locator(".md-search-result h1").first).to_have_text(title)
         assert [u for u in loaded if not u.startswith(("file:", "data:", "about:"))] == []
 
