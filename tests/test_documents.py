@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from tests.documents.blocks import DOCUMENTS, ROOT, Block, blocks, inline
-from tests.documents.commands import begins, commands, not_run, problems, why_not_run
+from tests.documents.commands import begins, can_run, commands, not_run, problems
 from tests.service.process import shipped
-from training.own import FILE, read_spec
+from training.data.load import load
+from training.own import FILE, own, read_spec
 
 READ: dict[str, Callable[[str], Any]] = {
     "json": json.loads,
@@ -48,7 +50,7 @@ def is_run(block: Block) -> bool:
         return False
     if block.language == "python":
         return block.title is None
-    return block.language == "sh" and why_not_run(block.text) is None
+    return block.language == "sh" and can_run(block.text)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,18 @@ def test_the_examples_of_a_page_work(document: str, folder: Path, address: str) 
             assert said or written, f"{block.name} shows nothing"
             for name in written:
                 assert (folder / name).stat().st_size > 100, name
+
+
+def test_the_data_of_the_tutorial_are_what_training_reads(folder: Path) -> None:
+    files = {b.title: b.text for b in blocks("docs/tutorial.md") if b.title is not None}
+    assert "120 pictures" in run_python(files["make_discs.py"])
+    data = folder / "discs"
+    (data / FILE).write_text(files[f"discs/{FILE}"])
+    sets = load(own(data), data)
+    batch = sets.train.batch(torch.arange(4))
+    assert len(sets.train) + len(sets.validation) + len(sets.test) == 120
+    assert set(batch.targets["disc"].flatten().tolist()) == {0, 1}
+    assert set(batch.targets["colour"].tolist()) <= {0, 1, 2}
 
 
 def _writing(block: Block) -> list[list[str]]:

@@ -32,8 +32,7 @@ class Costs:
 
     def predict_of(self, dials: int) -> NDArray[np.float64]:
         """Core-seconds of a prediction with each of so many dials, [M]."""
-        seconds_M: NDArray[np.float64] = np.resize(np.array(self.predict_s), dials)
-        return seconds_M
+        return np.resize(np.array(self.predict_s), dials)
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,9 @@ class Traffic:
 
     def popularity(self) -> NDArray[np.float64]:
         """The share of each dial, most popular first, [M]; sums to 1."""
-        share_M: NDArray[np.float64] = np.arange(1, self.dials + 1, dtype=np.float64) ** -self.zipf
-        return share_M / share_M.sum()
+        share_M = np.arange(1, self.dials + 1, dtype=np.float64) ** -self.zipf
+        normalised_M: NDArray[np.float64] = share_M / share_M.sum()
+        return normalised_M
 
 
 @dataclass(frozen=True)
