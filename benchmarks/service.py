@@ -6,6 +6,7 @@ the standard library's, the lightest there is, since its time counts as the serv
 """
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -80,13 +81,14 @@ class Client:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[Client, float]]:
+def serving(environ: Mapping[str, str] = os.environ) -> Iterator[tuple[Client, float]]:
     """A fresh service on a free port with an empty cache, and its seconds until ready."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         options = ("--port", "0", "--log-level", "warning", "--data-dir")
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "slimdial"), "serve", *options, folder],
+            env=dict(environ),
             stdout=subprocess.PIPE,
             text=True,
         )

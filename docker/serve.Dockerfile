@@ -2,7 +2,7 @@
 #   docker build -f docker/serve.Dockerfile -t slimdial .
 # For NVIDIA GPUs, on CUDA 13 and cuDNN 9:
 #   docker build -f docker/serve.Dockerfile -t slimdial:cuda \
-#     --build-arg BASE=docker.io/nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 \
+#     --build-arg BASE=docker.io/nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 \
 #     --build-arg ONNXRUNTIME=onnxruntime-gpu .
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 
@@ -29,7 +29,7 @@ ENV PATH=/opt/uv/bin:$PATH \
 RUN uv venv --python "$(command -v python3)" /opt/slimdial
 WORKDIR /src
 # The dependencies first: they change less often than the sources, and stay cached.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 # The GPU build of ONNX Runtime is several times as large as the other, and useless without CUDA.
 ARG ONNXRUNTIME=onnxruntime
 RUN touch replaced.txt \

@@ -22,7 +22,7 @@ ENV PATH=/opt/uv/bin:$PATH \
 RUN uv venv --python "$(command -v python3)" /opt/slimdial
 WORKDIR /src
 # The dependencies first: they change less often than the sources, and stay cached.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 RUN uv pip install --python /opt/slimdial --constraints constraints.txt \
     --requirements pyproject.toml --extra train
 COPY service service

@@ -1,6 +1,6 @@
 """Sub-networks that were built before: request digest -> sub-network -> ONNX file.
 
-Two levels (design Sec. 6): *request* maps the digest of a request to a ``subnet_id``, *subnet*
+Two levels: *request* maps the digest of a request to a ``subnet_id``, *subnet*
 maps that to metadata and ONNX bytes. Both are checked by digest on read; an entry that fails the
 check is counted, is a miss, and is written anew. One build for many equal requests, within the
 process and, with a lock in Redis, across replicas.

@@ -1,4 +1,4 @@
-"""Batch-norm statistics of a sub-network through ONNX Runtime (design Sec. 4, step 2).
+"""Batch-norm statistics of a sub-network through ONNX Runtime.
 
 The sub-network is calibrated, never the SuperNet, whose weights are shared by all.
 """

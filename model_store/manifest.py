@@ -1,4 +1,4 @@
-"""The manifest of a published model: everything about it that is not a tensor (design Sec. 2).
+"""The manifest of a published model: everything about it that is not a tensor.
 
 A manifest may come from anywhere, so every field is bounded and every reference between fields is
 checked here; whoever holds a :class:`Manifest` need not check again.

@@ -1,7 +1,6 @@
 """Published models: opening and verifying one version, and the folder that holds them all.
 
-A version is immutable once written, so replicas may share it and map its weights into memory
-(design Sec. 2).
+A version is immutable once written, so replicas may share it and map its weights into memory.
 """
 
 import errno

@@ -1,6 +1,6 @@
 """ECMT as a method: from a request to a choice of widths, from a choice to an ONNX file.
 
-The two steps of the protocol that every method follows (design Sec. 7): given budget and
+The two steps of the protocol that every method follows: given budget and
 preference, choose a configuration; given a configuration, give the network. Neither needs torch.
 """
 
@@ -190,7 +190,7 @@ def architecture_of(model: PublishedModel, channels: Mapping[str, int]) -> Archi
 def build(
     model: PublishedModel, choice: Choice, threads: int, providers: Providers = CPU
 ) -> Subnet:
-    """Cuts a sub-network out of the SuperNet: slice, calibrate, fold, finish (design Sec. 4).
+    """Cuts a sub-network out of the SuperNet: slice, calibrate, fold, finish.
 
     Args:
         model: the model; it is not changed.

@@ -102,7 +102,7 @@ def _map(task: Task, raw: NDArray[np.float32], height: int, width: int) -> NDArr
 
 
 def as_json(output: Output) -> dict[str, Any]:
-    """One output as JSON (design Sec. 6); probabilities stay an array, which orjson writes."""
+    """One output as JSON; probabilities stay an array, which orjson writes."""
     task, values = output.task, output.values
     if task.kind == "classification":
         return {

@@ -1,4 +1,4 @@
-"""Bodies of requests and responses (design Sec. 6)."""
+"""Bodies of requests and responses."""
 
 from typing import Annotated, Any, Literal, get_args
 

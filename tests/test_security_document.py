@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents.blocks import ROOT, blocks
 from tests.service.certificates import needs_openssl
-from tests.test_documents import ROOT, blocks
 
 EXPECTED = (
     "camera-3",  # key list
@@ -43,7 +43,8 @@ def test_a_service_is_locked_as_the_document_says(tmp_path: Path) -> None:
         (commands / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (commands / name).chmod(0o755)
     port = free_port()
-    examples = "\n".join(blocks("docs/security.md", "sh")).replace("8000", str(port))
+    shown = [block.text for block in blocks("docs/security.md") if block.language == "sh"]
+    examples = "\n".join(shown).replace("8000", str(port))
     script = f"trap 'kill -INT $! && wait $!' EXIT\n{examples}"
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],

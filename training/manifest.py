@@ -32,7 +32,7 @@ def manifest_of(
     labels: Mapping[str, tuple[str, ...]],
     rounding: int,
 ) -> Manifest:
-    """The manifest of a recipe's network, without the digests of its files (design Sec. 2).
+    """The manifest of a recipe's network, without the digests of its files.
 
     Args:
         recipe: what the network was trained by.

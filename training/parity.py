@@ -1,4 +1,4 @@
-"""Proof that what is cut from ONNX is what PyTorch computes (design Sec. 4)."""
+"""Proof that what is cut from ONNX is what PyTorch computes."""
 
 from collections.abc import Callable
 
@@ -72,7 +72,7 @@ def check_parity(
 ) -> float:
     """Compares sub-networks, extracted on either side and with the same statistics, on images.
 
-    The statistics are those that the store calibrates (design Sec. 4). Were each side to calibrate
+    The statistics are those that the store calibrates. Were each side to calibrate
     itself, rounding would differ from the first layer on, and a long chain of batch norms
     amplifies that.
 

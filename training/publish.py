@@ -134,7 +134,7 @@ def publish(
     rounding: int,
     progress: Progress = lambda _, __, ___: None,
 ) -> Published:
-    """Writes a published model (design Sec. 2).
+    """Writes a published model.
 
     Args:
         recipe: what the network was trained by.

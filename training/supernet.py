@@ -103,7 +103,7 @@ class SuperNet(nn.Module):
 
 
 def search_space(config: NetworkConfig) -> SearchSpace:
-    """The groups and width choices of a network (design Sec. 3)."""
+    """The groups and width choices of a network."""
     ratios, divisor = config.ratios, config.divisor
     encoder = encoder_groups(config.encoder, ratios, divisor)
     deepest = next(g for g in encoder if g.name == deepest_group(config.encoder))

@@ -1,4 +1,4 @@
-"""The default search: a vectorised evolution over all groups, with local search (design Sec. 5).
+"""The default search: a vectorised evolution over all groups, with local search.
 
 It starts like the paper's (:mod:`model_store.subnet.ecmt`) and goes on where that stops: all tasks
 count, weighted by preference; width moves in both directions, from one group to another and between

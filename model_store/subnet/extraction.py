@@ -1,4 +1,4 @@
-"""Cutting a sub-network out of the SuperNet: the same nodes, sliced weights (design Sec. 4).
+"""Cutting a sub-network out of the SuperNet: the same nodes, sliced weights.
 
 Nothing here looks at values, so a slice is a view of the SuperNet's memory-mapped weights and the
 whole step takes about a millisecond.

@@ -3,7 +3,7 @@
 A layer takes time for its multiply-accumulates, for the channels that it reads and writes at each
 position, and a fixed time of its own. Layers of one class (kernel area, depthwise or not, number of
 positions) share their rates; rates are not negative. Channel counts are rounded up to the blocks
-that vector instructions work on, which is why time is a staircase in them (design Sec. 3). So the
+that vector instructions work on, which is why time is a staircase in them. So the
 model has a dozen numbers that can be read, and is a :class:`CostModel` that can be searched.
 Dimensions: S samples, F features.
 """

@@ -1,7 +1,7 @@
 """What a user's task preferences mean to the search: decoder widths, and the weight of each task.
 
-ECMT Sec. 4.2 (Eq. 4) and Sec. 5 (min-max normalisation), with the gaps of the paper closed as
-design Sec. 5 asks. Dimensions: N tasks, G groups.
+ECMT Sec. 4.2 (Eq. 4) and Sec. 5 (min-max normalisation), with the gaps of the paper closed
+(docs/method.md). Dimensions: N tasks, G groups.
 """
 
 from collections.abc import Collection, Mapping

@@ -90,7 +90,7 @@ class Problem:
 
         The path starts with ECMT Eq. 4 and ends with all decoders at their smallest. On the way
         they shrink one choice at a time: the least preferred task's first, down to its smallest
-        width, and tasks of equal preference together (design Sec. 5). Eq. 4 looks at the preference
+        width, and tasks of equal preference together. Eq. 4 looks at the preference
         alone, so its decoders may not fit the budget even beside the smallest encoder; the path
         leaves out what does not, and its first row is where both searches start.
         """

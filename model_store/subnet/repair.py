@@ -58,7 +58,7 @@ def widen_to_fit(problem: Problem, choices_G: Choices) -> tuple[Choices, int]:
 
     Of the steps that fit, the one with the best score is taken, also where that is a little lower
     than without: a predictor fitted to few samples takes noise for an optimum below the budget,
-    while wider networks measure better (docs/evaluation.md).
+    while wider networks measure better (``slimdial-train evaluate`` compares both searches).
 
     Args:
         problem: the search.

@@ -1,4 +1,4 @@
-"""Quality against the number of calibration images (design Sec. 4; ECMT Sec. 5)."""
+"""Quality against the number of calibration images (ECMT Sec. 5)."""
 
 from collections.abc import Sequence
 

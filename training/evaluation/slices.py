@@ -1,4 +1,4 @@
-"""Prefix slices of the exported network against PyTorch's own (design Sec. 4)."""
+"""Prefix slices of the exported network against PyTorch's own."""
 
 from collections.abc import Mapping
 from pathlib import Path

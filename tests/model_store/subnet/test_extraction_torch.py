@@ -18,7 +18,7 @@ WIDTHS = ["smallest", "largest", "1", "2", "3", "4", "5"]
 """Named architectures, and seeds of random ones."""
 
 TOLERANCE = 1e-4
-"""Relative to the largest value of an output (design Sec. 4, step 4)."""
+"""Relative to the largest value of an output."""
 
 
 def architecture(model: PublishedModel, width: str) -> Architecture:

@@ -3,47 +3,29 @@
 import contextlib
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from model_store.published import default_root
+from tests.browser import chromium
 from tests.service.page.looking import Looking
 from tests.service.process import ROOT, serving
 from tests.tiny_examples import publish_tiny_with_examples
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAX_PIXELS = 400_000
 """Less than the page scales pictures down to, so that the service can refuse one."""
 
 Open = Callable[..., Looking]
 
 
-def find_browser() -> str:
-    named = os.environ.get("SLIMDIAL_CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.fail(
-            "the page is tested in Chromium, and there is none: `apt-get install chromium`, or "
-            "name one in SLIMDIAL_CHROMIUM"
-        )
-    return found
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_browser(),
-            # As root, in a container, Chromium has no sandbox of its own.
-            chromium_sandbox=os.getuid() != 0,
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

@@ -1,0 +1,1 @@
+"""How many replicas and how much Redis: arithmetic, and a simulation that checks it."""

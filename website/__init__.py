@@ -1,0 +1,1 @@
+"""What ``mkdocs build`` generates: reference pages, and pages of files of the repository."""
