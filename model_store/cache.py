@@ -69,6 +69,7 @@ class SubnetCache:
         self._flights: Flights[tuple[StoredSubnet, bool]] = Flights()
         # Popular sub-networks are read again and again: what was checked byte for byte is.
         self._opened = lru_cache(_MOST_OPENED)(_opened)
+        self._answers: dict[str, tuple[str, StoredSubnet]] = {}
         self._lock = BuildLock(entries, limits.lease_s, limits.longest_build_s)
 
     @property
@@ -92,6 +93,40 @@ class SubnetCache:
         if counted:
             self._count("request", "hit")
         return subnet_id
+
+    async def answered(self, request_digest: str) -> tuple[str | None, StoredSubnet | None]:
+        """What a request was answered with before: ``subnet_id``, and :meth:`find` of that."""
+        known = self._answers.get(request_digest)
+        if known is not None and await self._is_still(request_digest, known):
+            self._count("request", "hit")
+            self._count("subnet", "hit")
+            return known
+        subnet_id = await self.subnet_of(request_digest)
+        stored = None if subnet_id is None else await self.find(subnet_id)
+        if subnet_id is not None and stored is not None:
+            self._answers[request_digest] = subnet_id, stored
+            if len(self._answers) > _MOST_OPENED:
+                del self._answers[next(iter(self._answers))]
+        return subnet_id, stored
+
+    async def _is_still(self, request_digest: str, known: tuple[str, StoredSubnet]) -> bool:
+        """Whether both levels say what they said before: asked at once, not one after the other."""
+        subnet_id, stored = known
+        request_key, subnet_key = _request_key(request_digest), _subnet_key(subnet_id)
+        found = await self.entries.together((request_key, subnet_key), _onnx_key(stored))
+        if found is None:
+            return False
+        (request, subnet), size = found
+        try:
+            return (
+                request is not None
+                and subnet is not None
+                and unseal(request_key, request) == subnet_id.encode()
+                and self._opened(subnet_key, subnet) == stored
+                and size == stored.size
+            )
+        except CorruptEntryError:
+            return False
 
     async def link(self, request_digest: str, subnet_id: str) -> None:
         """Remembers what a request is answered with."""

@@ -6,7 +6,7 @@ Whatever listens there is not trusted to be Redis: an answer that is none counts
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
@@ -90,6 +90,29 @@ class Entries:
         except RedisDownError:
             pass
         return self.memory.get(key, saved_too=True)
+
+    async def together(
+        self, keys: Sequence[str], sized: str
+    ) -> tuple[list[bytes | None], int] | None:
+        """The values under some keys and the size of another one's, in one round trip.
+
+        Returns:
+            None where that is not possible: memory has to be asked, or Redis did not answer.
+        """
+        if not self.up or any(
+            self.memory.get(key, saved_too=False) is not None for key in (*keys, sized)
+        ):
+            return None
+        pipeline = self.redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.get(key)
+        pipeline.strlen(sized)
+        try:
+            *found, size = await self.call(pipeline.execute(), _is_list)
+        except RedisDownError:
+            return None
+        values = [value for value in found if _is_value(value)]
+        return (values, size) if is_number(size) and len(values) == len(keys) else None
 
     async def size(self, key: str) -> int:
         """Bytes of the value under a key, 0 without one."""
@@ -204,6 +227,10 @@ def is_number(answer: object) -> TypeGuard[int]:
 
 def _is_value(answer: object) -> TypeGuard[bytes | None]:
     return answer is None or isinstance(answer, bytes)
+
+
+def _is_list(answer: object) -> TypeGuard[list[object]]:
+    return isinstance(answer, list)
 
 
 def _is_yes(answer: object) -> TypeGuard[bool]:

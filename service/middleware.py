@@ -66,10 +66,10 @@ class Front:
                 message = {**message, "headers": headers}
             await send(message)
 
-        refusal = shuts_out(runtime, scope) or refusal_of(scope)
-        app = self._app if refusal is None else answer(refusal)
         self._metrics.inside += 1
         with logs.about(facts):
+            refusal = shuts_out(runtime, scope) or refusal_of(scope)
+            app = self._app if refusal is None else answer(refusal)
             try:
                 await app(scope, receive, told)
             except Exception as error:

@@ -154,10 +154,10 @@ class Subnets:
         timings = dict.fromkeys(STAGES, 0.0)
         digest = request.digest(model)
         choice: Choice | None = None
-        subnet_id = await self._cache.subnet_of(digest)
+        subnet_id, stored = await self._cache.answered(digest)
         if subnet_id is None:
             subnet_id, choice, timings["search"] = await self._resolve(model, request, digest)
-        stored = await self._cache.find(subnet_id)
+            stored = await self._cache.find(subnet_id)
         hit = stored is not None
         if stored is None:
 

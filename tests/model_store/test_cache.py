@@ -132,6 +132,59 @@ async def test_a_corrupt_entry_is_a_miss_counted_and_written_anew(
     assert await lookup() in (ONE, b"weights")
 
 
+async def test_an_answer_is_found_again_and_counted_on_both_levels(cache: SubnetCache) -> None:
+    assert await cache.answered(REQUEST) == (None, None)
+    await cache.link(REQUEST, ONE)
+    assert await cache.answered(REQUEST) == (ONE, None)
+    stored, _ = await cache.build_once(ONE, build)
+    for _ in range(3):
+        assert await cache.answered(REQUEST) == (ONE, stored)
+    assert counted(cache) == {
+        "request miss": 1,
+        "request hit": 4,
+        "subnet miss": 1,
+        "subnet hit": 3,
+    }
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "list"])
+@pytest.mark.parametrize("kind", ["request", "subnet", "onnx"])
+async def test_an_answer_that_is_known_here_is_checked_nevertheless(
+    cache: SubnetCache, kind: str, damage: str
+) -> None:
+    await cache.link(REQUEST, ONE)
+    stored, _ = await cache.build_once(ONE, build)
+    assert await cache.answered(REQUEST) == (ONE, stored)
+    redis = cache.entries.redis
+    names = {"request": REQUEST, "subnet": ONE, "onnx": stored.sha256}
+    key = f"slimdial:1:{kind}:{names[kind]}"
+    value = await redis.getdel(key)
+    assert isinstance(value, bytes)
+    if damage == "cut":
+        await redis.set(key, value[:-1])
+    elif damage == "list":
+        await redis.rpush(key, "what is this?")
+    assert await cache.answered(REQUEST) == (None if kind == "request" else ONE, None)
+
+
+async def test_an_answer_that_changed_elsewhere_is_seen_here(cache: SubnetCache) -> None:
+    await cache.link(REQUEST, ONE)
+    stored, _ = await cache.build_once(ONE, build)
+    assert await cache.answered(REQUEST) == (ONE, stored)
+    await cache.link(REQUEST, TWO)
+    assert await cache.answered(REQUEST) == (TWO, None)
+
+
+async def test_an_answer_is_known_where_redis_is_away(shared: EmbeddedServer) -> None:
+    async with replica(shared) as cache:
+        await cache.link(REQUEST, ONE)
+        await cache.entries.redis.flushall()
+        cache.entries.up = False
+        stored, _ = await cache.build_once(ONE, build)
+        for _ in range(2):
+            assert await cache.answered(REQUEST) == (ONE, stored)
+
+
 async def test_equal_builds_at_the_same_time_are_one(cache: SubnetCache) -> None:
     builds = 0
 

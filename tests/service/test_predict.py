@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.settings import Settings
 from tests.disks import DISK_BYTES
-from tests.service.running import Running, encoded, picture
+from tests.service.running import Running, encoded, picture, running
 
 pytestmark = pytest.mark.anyio
 
@@ -139,6 +140,17 @@ async def test_a_large_image_in_a_form_needs_no_room_on_the_disk(
     monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
     sent = await service.http.post(f"/predict?budget={service.gmacs(0)}", files={"image": image})
     assert sent.status_code == 200, sent.text
+
+
+async def test_brief_predictions_of_a_worker_with_one_thread_are_the_same(
+    settings: Settings,
+) -> None:
+    async with running(settings.model_copy(update={"threads": 1})) as service:
+        assert service.runtime.predictions.lanes.runs_brief_work_here
+        subnet_id = (await service.dial())["subnet_id"]
+        image = encoded(picture())
+        first, *others = [await outputs(service, image, subnet_id=subnet_id) for _ in range(20)]
+    assert all(other == first for other in others)
 
 
 async def test_a_dial_can_be_sent_with_the_image(service: Running) -> None:

@@ -199,3 +199,45 @@ async def test_entries_are_cancelled_where_the_executor_is_shut_down(work: Work)
             await second
         work.go.set()
         assert await first == 0
+
+
+async def test_what_runs_here_waits_for_its_turn_and_needs_no_thread() -> None:
+    threads: list[int] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        threads.append(threading.get_ident())
+        if -1 in items:
+            raise ValueError("minus one")
+        return [2 * i for i in items]
+
+    with ThreadPoolExecutor(1) as executor:
+        one: Scheduler[str, int, int] = Scheduler(work, executor, Limits(1, 3))
+        asked = [asyncio.create_task(one.submit("a", i, here=True)) for i in (1, -1, 2, 3)]
+        await asyncio.sleep(0)
+        assert (one.running, one.waiting) == (1, 3)
+        with pytest.raises(OverloadedError):
+            await one.submit("a", 4, here=True)
+        first, failed, *others = await asyncio.gather(*asked, return_exceptions=True)
+    assert first == 2
+    assert isinstance(failed, ValueError)
+    assert others == [4, 6]
+    assert set(threads) == {threading.get_ident()}
+
+
+async def test_others_are_looked_after_between_two_that_run_here() -> None:
+    order: list[str] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        order.append("work")
+        return list(items)
+
+    async def other() -> None:
+        for _ in range(3):
+            order.append("other")
+            await asyncio.sleep(0)
+
+    with ThreadPoolExecutor(1) as executor:
+        one: Scheduler[str, int, int] = Scheduler(work, executor, Limits(1, 3))
+        await asyncio.gather(*(one.submit("a", i, here=True) for i in range(3)), other())
+    first = order.index("work")
+    assert "other" in order[first : len(order) - order[::-1].index("work")]
