@@ -83,7 +83,8 @@ class Server:
             self._loop.remove_reader(self._listener)
 
     async def wait_closed(self) -> None:
-        """Nothing is to be waited for."""
+        """Until those that were taken last have their protocols."""
+        await asyncio.gather(*self._tasks)
 
     def _accept(self) -> None:
         try:

@@ -34,7 +34,9 @@ class Greeting(asyncio.Protocol):
         self._greeted = greeted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(b"1")
+        greeter = cast("asyncio.Transport", transport)
+        greeter.write(b"1")
+        greeter.close()
         self._greeted()
 
 
@@ -53,6 +55,7 @@ async def greet(listener: socket.socket, number: int) -> int:
     server = await loop.create_server(lambda: Greeting(greeted), sock=listener)
     await enough.wait()
     server.close()
+    await server.wait_closed()
     return found
 
 
@@ -97,6 +100,7 @@ def test_it_goes_on_after_there_were_too_many_files(
         server = Server(loop, lambda: Greeting(taken.set), Full(), None, 5)  # type: ignore[arg-type]
         await taken.wait()
         server.close()
+        await server.wait_closed()
 
     with clients(listener, 1) as (client,), asyncio.Runner(loop_factory=OneByOne) as runner:
         runner.run(serve())
