@@ -15,6 +15,9 @@ import uvloop
 
 log = logging.getLogger(__name__)
 
+_SHARE_S = 0.001
+"""After each connection the others have so long to take the next one; so a process takes no more
+than a thousand a second."""
 _FULL_S = 1.0
 """The wait after which a process that had no descriptor left tries again."""
 
@@ -22,7 +25,7 @@ Protocols = Callable[[], asyncio.BaseProtocol]
 
 
 class OneByOne(uvloop.Loop):
-    """uvloop's, whose servers on a given socket take one connection, then look after the others."""
+    """uvloop's, whose servers on a given socket take one connection at a time."""
 
     async def create_server(  # type: ignore[override]
         self,
@@ -42,7 +45,7 @@ class OneByOne(uvloop.Loop):
 
 
 class Server:
-    """Takes the connections of a socket, one for each turn of the event loop; uvicorn closes it."""
+    """Takes the connections of a socket, one at a time; uvicorn closes it."""
 
     def __init__(
         self,
@@ -93,15 +96,19 @@ class Server:
             return  # another process was faster, or the client has left
         except OSError as error:  # most likely, there are as many descriptors as may be
             log.warning("a connection could not be taken: %s", error.strerror)
-            self._loop.remove_reader(self._listener)
-            self._loop.call_later(_FULL_S, self._again)
+            self._wait(_FULL_S)
             return
+        self._wait(_SHARE_S)
         connection.setblocking(False)
         task = self._loop.create_task(self._begin(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _again(self) -> None:
+    def _wait(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener)
+        self._loop.call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
         if self._open:
             self._loop.add_reader(self._listener, self._accept)
 
