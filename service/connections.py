@@ -1,7 +1,7 @@
 """Connections: how many, and how long one may take to say what it wants.
 
-uvicorn waits for ever for the head of a request, of whatever size, and for its answer to be read; its
-own limit of connections refuses health checks as well.
+uvicorn waits for ever for the head of a request, of whatever size, and for its answer to be read.
+Its own limit of connections refuses health checks as well.
 """
 
 import asyncio
