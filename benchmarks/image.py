@@ -7,6 +7,7 @@ documents and of the OpenAPI document. Then it is told to leave. Prints what was
 Where there is no Docker engine, Podman does: ``--engine "podman --storage-driver vfs"``.
 """
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -21,7 +22,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from tests.docker.daemons import ROOT, answers, free_port, until
+from tests.docker.daemons import ROOT, answers, free_port, make_secrets, until
 from tests.docker.stack import valkey
 
 MB = 1e6
@@ -107,8 +108,10 @@ def main(
 
 
 def _run(engine: Engine, image: str, options: Sequence[str]) -> bool:
-    with tempfile.TemporaryDirectory() as temporary, valkey(Path(temporary)) as redis_url:
-        secrets = Path(temporary) / "mounted"
+    with contextlib.ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+        redis_url = running.enter_context(valkey(make_secrets(folder), folder))
+        secrets = folder / "mounted"
         secrets.mkdir(mode=0o755)
         (secrets / "slimdial_redis_url").write_text(redis_url)
         port = free_port()

@@ -2,7 +2,8 @@
 # Makes the secrets that docker-compose.yml and the Kubernetes base read from files:
 #   docker/make-secrets.sh [FOLDER]
 # The folder is for its owner alone; the files can be read by the
-# numeric users of the containers that they are mounted into.
+# numeric users of the containers that they are mounted into. keys/ has an API key for Prometheus,
+# for a service that wants keys: `slimdial key` adds others.
 set -eu
 folder=${1:-$(dirname "$0")/secrets}
 if [ -e "$folder" ]; then
@@ -18,4 +19,10 @@ printf 'requirepass %s\n' "$redis" >valkey_auth.conf
 printf '{"redis://valkey:6379": "%s", "redis://localhost:6379": "%s"}' "$redis" "$redis" \
     >redis_exporter.json
 random >grafana_admin_password
-chmod 0444 ./*
+key=slimdial_$(random)
+printf '%s' "$key" >slimdial_metrics_key
+mkdir keys
+printf '{"keys": [{"name": "prometheus", "sha256": "%s", "scopes": ["metrics"], "created": "%s"}]}' \
+    "$(printf '%s' "$key" | sha256sum | cut -d ' ' -f 1)" "$(date -u +%Y-%m-%d)" \
+    >keys/slimdial_keys.json
+chmod 0444 slimdial_* valkey_auth.conf redis_exporter.json grafana_admin_password keys/*

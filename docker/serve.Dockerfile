@@ -59,7 +59,8 @@ ENV PATH=/opt/slimdial/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     SLIMDIAL_HOST=0.0.0.0 \
     SLIMDIAL_PORT=8000 \
-    SLIMDIAL_DATA_DIR=/var/lib/slimdial
+    SLIMDIAL_DATA_DIR=/var/lib/slimdial \
+    SLIMDIAL_LOG_FORMAT=json
 # Numeric, so that Kubernetes can see that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/slimdial

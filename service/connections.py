@@ -1,11 +1,13 @@
 """Connections: how many, and how long one may take to say what it wants.
 
-uvicorn waits for ever for the head of a request, of whatever size, and its own limit of connections
-refuses health checks as well.
+uvicorn waits for ever for the head of a request, of whatever size, and for its answer to be read.
+Its own limit of connections refuses health checks as well.
 """
 
 import asyncio
 import logging
+import math
+import socket
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -41,8 +43,9 @@ class ConnectionLimits:
 
     connections: int
     """The most; requests on further ones are refused."""
-    head_s: float
-    """Seconds for a request's head to arrive, from when it is expected or begun."""
+    patience_s: float
+    """Seconds for a request's head to arrive, from when it is expected or begun; and for which a
+    client may read nothing of an answer that waits for it."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -65,6 +68,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's."""
         super().connection_made(transport)
+        self._watch_reading(transport)
         if len(self.connections) > self._limits.connections:
             self.app_state = {**self.app_state, _CROWDED: True}
         self._watch()
@@ -99,6 +103,8 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's."""
         self._unwatch()
+        if isinstance(exc, TimeoutError):
+            log.info("cut off", extra=logs.fields(reason="the client did not read its answer"))
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
@@ -115,6 +121,17 @@ class Protocol(HttpToolsProtocol):
         """Whether the next that comes is the head of a request, or a part of it."""
         return not self._body_comes and not self._answers
 
+    def _watch_reading(self, transport: asyncio.Transport) -> None:
+        """Has the system end the connection of a client that does not read.
+
+        An answer lies in buffers of uvicorn, of the event loop, of TLS and of the system, and is
+        said to be sent before it is: only the system knows what the client has taken.
+        """
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            made: socket.socket = transport.get_extra_info("socket")
+            limit_ms = math.ceil(1e3 * self._limits.patience_s)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+
     def _watch(self) -> None:
         """The clock runs from a connection or the first byte of a request to the end of its head.
 
@@ -124,7 +141,7 @@ class Protocol(HttpToolsProtocol):
         if self._answers:
             self._unwatch()
         elif self._timer is None and not self.transport.is_closing():
-            self._timer = self.loop.call_later(self._limits.head_s, self._late)
+            self._timer = self.loop.call_later(self._limits.patience_s, self._late)
 
     def _unwatch(self) -> None:
         if self._timer is not None:
@@ -133,7 +150,7 @@ class Protocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         if self._head_bytes:
-            self._refuse(SlowError(f"no request had come after {self._limits.head_s:g} s"))
+            self._refuse(SlowError(f"no request had come after {self._limits.patience_s:g} s"))
         else:
             self.transport.close()
 

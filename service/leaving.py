@@ -7,7 +7,8 @@
 3. The server stops listening, finishes what is under way, and ends.
 
 A worker whose successor listens on the same socket retires instead: it takes no more connections,
-answers on those that it has, and ends after ``drain_s`` seconds. The service stays ready.
+answers on those that it has, and ends when they are gone, or after ``drain_s`` seconds. The service
+stays ready.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from service.errors import UnavailableError
 from service.runtime import Runtime
 
 REFUSING_S = 0.5
+
+_LOOKS_S = 0.1
 
 RETIRE = signal.SIGUSR1
 """Tells a worker that its successor is there."""
@@ -76,7 +79,16 @@ def on_signals(runtime: Runtime, drain_s: float) -> Iterator[None]:
     def stop_listening() -> None:
         for listener in server.servers:
             listener.close()
-        loop.call_later(drain_s, end)
+        # Not at once: a connection that was accepted may not be counted yet.
+        loop.call_later(_LOOKS_S, end_alone, loop.time() + drain_s)
+
+    def end_alone(latest: float) -> None:
+        # Idle connections are what takes time: each ends with its next answer. To close one sooner
+        # would race with its next request.
+        if server.server_state.connections and loop.time() < latest:
+            loop.call_later(_LOOKS_S, end_alone, latest)
+        else:
+            end()
 
     def end() -> None:
         server.handle_exit(signal.SIGTERM, None)

@@ -138,9 +138,8 @@ def install(app: FastAPI, with_keys: bool) -> None:
 def _finish(method: str, path: str, operation: dict[str, Any], with_keys: bool) -> None:
     """Examples of what is sent and answered, and errors of many routes; may be done twice."""
     answers = operation["responses"]
-    common = [431] if path in _ALWAYS else [431, 503]
-    if "requestBody" in operation:
-        common.append(408)
+    # A request that is too slow or too large is refused whatever it asks for.
+    common = [408, 413, 431] if path in _ALWAYS else [408, 413, 431, 503]
     security = operation.pop("security", None)
     if security is not None and with_keys:
         common += [401, 403]

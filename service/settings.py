@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     """Connections of each worker; requests on further ones are refused with 503."""
     upload_timeout_s: float = Field(default=20.0, gt=0, le=3600)
     """How long the head of a request may take to arrive, and then its body, which is given a second
-    more for every 64 KiB that have come."""
+    more for every 64 KiB that have come; and how long a client may read nothing of an answer."""
 
     max_session_bytes: int = Field(default=2 << 30, gt=0)
     """Estimated memory of the sub-networks held ready to predict, of each worker."""

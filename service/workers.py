@@ -23,6 +23,7 @@ from uvicorn.supervisors.multiprocess import Process
 from service import logs
 from service.app import create_app
 from service.leaving import RETIRE
+from service.security.tls import TlsError, tls_options
 from service.server import collect_seldom, options, url_of
 from service.settings import Settings
 
@@ -64,7 +65,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         )
         listener = config.bind_socket()
         with listener:
-            supervisor = Workers(config, listener, Path(folder), ready)
+            supervisor = Workers(config, listener, settings, Path(folder), ready)
             supervisor.run()
         if supervisor.failed:
             raise WorkerError("a worker did not start; the log above says why")
@@ -85,6 +86,7 @@ class Workers(Multiprocess):
         self,
         config: uvicorn.Config,
         listener: socket.socket,
+        settings: Settings,
         metrics: Path,
         ready: Callable[[str], None],
     ) -> None:
@@ -93,10 +95,12 @@ class Workers(Multiprocess):
         Args:
             config: of uvicorn.
             listener: the bound socket that they share.
+            settings: what is set.
             metrics: the folder of their metrics.
             ready: called with the URL once all of them answer.
         """
         super().__init__(config, [listener])
+        self._settings = settings
         self._metrics = metrics
         self._ready = ready
         self.failed = False
@@ -110,6 +114,13 @@ class Workers(Multiprocess):
             self.failed = not self.signal_queue  # a signal is no failure
             self.should_exit.set()
 
+    def handle_int(self) -> None:
+        """As uvicorn's, without the wait that SIGTERM asks for."""
+        super().handle_int()
+        for process in self.processes:
+            if process.pid is not None and process.process.is_alive():
+                os.kill(process.pid, signal.SIGINT)
+
     def keep_subprocess_alive(self) -> None:
         """As uvicorn's; gauges of workers that are gone no longer count."""
         before = {p.pid for p in self.processes}
@@ -122,6 +133,11 @@ class Workers(Multiprocess):
 
         uvicorn's has the old one leave as if the whole service did.
         """
+        try:
+            tls_options(self._settings)  # new workers read the files again
+        except TlsError as error:
+            log.error("the workers that are there stay: %s", error)
+            return
         for index, old in enumerate(tuple(self.processes)):
             new = Process(self.config, self.sockets)
             new.start()

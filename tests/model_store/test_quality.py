@@ -53,7 +53,7 @@ def as_served(kind: TaskKind, predicted: NDArray[Any]) -> NDArray[Any]:
 
 @pytest.mark.parametrize("kind", get_args(TaskKind))
 @given(seed=st.integers(0, 1 << 32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_picture_is_measured_as_in_training(kind: TaskKind, seed: int) -> None:
     predicted, truth = made(kind, seed)
     meter = meter_of(kind, CLASSES)

@@ -7,21 +7,25 @@ be missing; and afterwards the service answers as before, to the bit.
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from service.security.key_file import change_keys
+from service.security.keys import SCOPES
 from tests.service.malformed import Sent, broken
 from tests.service.process import serving
 from tests.service.running import encoded, picture
@@ -29,6 +33,9 @@ from tests.tiny import publish_tiny
 from tests.tiny_network import SIZE
 
 DIAL = "budget=0.005"
+OPEN: Mapping[str, str] = MappingProxyType({})
+"""The headers of requests to a service without API keys."""
+
 _UNLOAD = "/v2/repository/models/{name}/unload"
 
 
@@ -41,6 +48,8 @@ class Storm:
     version: str
     """Of the sub-network that inferences are sent to."""
     subnet_id: str
+    key: Mapping[str, str]
+    """The header with an API key, where one is needed."""
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -71,7 +80,7 @@ class Storm:
 
     def _ask(self, connection: HTTPConnection, sent: Sent) -> tuple[HTTPResponse, bytes]:
         path = sent.path.format(name="tiny", version=self.version, subnet_id=self.subnet_id)
-        headers = {k: v.encode("latin-1") for k, v in sent.headers.items()}
+        headers = {k: v.encode("latin-1") for k, v in {**sent.headers, **self.key}.items()}
         connection.request("POST", f"{path}?{sent.query}", sent.body, headers)
         response = connection.getresponse()
         return response, response.read()
@@ -89,9 +98,15 @@ class Storm:
             self.wrong.append(f"{response.status} {content[:300]!r} to {sent}")
 
 
-def answers(url: str) -> Iterator[bytes]:
+def locked(file: Path) -> Mapping[str, str]:
+    """A file with an API key that may do everything, and the header that brings it."""
+    key = change_keys(file, lambda keys: keys.with_new("storm", SCOPES, "2026-01-01"))
+    return {"Authorization": f"Bearer {key}"}
+
+
+def answers(url: str, key: Mapping[str, str] = OPEN) -> Iterator[bytes]:
     """What a service answers to known requests, but for times and what is cached."""
-    with httpx.Client(base_url=url, timeout=60) as http:
+    with httpx.Client(base_url=url, timeout=60, headers=key) as http:
         http.post("/v2/repository/models/tiny/load").raise_for_status()
         for body in (
             {"budget": {"gmacs": 0.005}},
@@ -116,28 +131,31 @@ def answers(url: str) -> Iterator[bytes]:
         yield inferred.raise_for_status().content
 
 
-def storm_over(url: str) -> Storm:
+def storm_over(url: str, key: Mapping[str, str] = OPEN) -> Storm:
     """A storm that has not begun yet."""
-    with httpx.Client(base_url=url, timeout=60) as http:
+    with httpx.Client(base_url=url, timeout=60, headers=key) as http:
         document = http.get("/openapi.json").json()
         version = http.post("/v2/repository/models/tiny/load").json()["version"]
         dialled = http.post("/subnet", json={"budget": {"gmacs": 0.005}}).json()
-    return Storm(url.removeprefix("http://"), document, version, dialled["subnet_id"])
+    return Storm(url.removeprefix("http://"), document, version, dialled["subnet_id"], key)
 
 
-def schemathesis(url: str, phases: str, examples: int, seed: int = 0) -> str:
+def schemathesis(
+    url: str, phases: str, examples: int, seed: int = 0, key: Mapping[str, str] = OPEN
+) -> str:
     """Every case that it makes of the document; returns what was wrong.
 
     Unloading comes last and on its own: after it all else would only be refused.
     """
     found = ""
+    headers = [f"--header={name}:{value}" for name, value in key.items()]
     for selected in (("--exclude-path", _UNLOAD), ("--include-path", _UNLOAD)):
         options = ("--phases", phases, "--max-examples", str(examples), "--seed", str(seed))
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file"),
                 *(str(Path(__file__).with_name("schemathesis.toml")), "run"),
-                *(f"{url}/openapi.json", *options, *selected),
+                *(f"{url}/openapi.json", *options, *selected, *headers),
                 *("--continue-on-failure", "--request-timeout", "60", "--no-color"),
             ],
             capture_output=True,
@@ -154,21 +172,26 @@ def main(
     requests: Annotated[int, typer.Option(help="Broken bodies.")] = 10_000,
     examples: Annotated[int, typer.Option(help="Of schemathesis, for each operation.")] = 100,
     seed: int = 0,
+    keys: Annotated[bool, typer.Option(help="To a service that wants API keys.")] = False,
 ) -> None:
     """Send everything to a service of the tiny test model."""
     with tempfile.TemporaryDirectory() as folder:
         publish_tiny(Path(folder) / "models")
         arguments = ["--models-root", f"{folder}/models", "--log-level", "warning"]
-        with serving(arguments, Path(folder) / "data") as process:
-            before = list(answers(process.url))
-            storm = storm_over(process.url)
+        environ, key = dict(os.environ), OPEN
+        if keys:
+            environ["SLIMDIAL_API_KEYS_FILE"] = f"{folder}/keys.json"
+            key = locked(Path(folder) / "keys.json")
+        with serving(arguments, Path(folder) / "data", environ=environ) as process:
+            before = list(answers(process.url, key))
+            storm = storm_over(process.url, key)
             start = time.monotonic()
             storm.run(requests, seed=seed)
             print(f"{requests} broken bodies in {time.monotonic() - start:.0f} s: ", end="")
             print(", ".join(f"{n} times {s}" for s, n in sorted(storm.statuses.items())))
             phases = "examples,coverage,fuzzing,stateful"
-            failures = schemathesis(process.url, phases, examples, seed)
-            same = list(answers(process.url)) == before
+            failures = schemathesis(process.url, phases, examples, seed, key)
+            same = list(answers(process.url, key)) == before
     wrong = [*storm.wrong, *filter(None, [failures])]
     if "Traceback" in process.text:
         wrong.append(process.text)

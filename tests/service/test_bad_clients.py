@@ -1,14 +1,17 @@
 """Clients that leave, and clients that dawdle, over real sockets."""
 
 import contextlib
+import os
+import select
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.service.process import Process
+from tests.service.process import Process, serving
 from tests.service.running import encoded, picture
 
 JSON, PNG = "application/json", "image/png"
@@ -143,3 +146,31 @@ def test_clients_that_dawdle_keep_nobody_waiting(http: httpx.Client) -> None:
             assert http.get("/readyz").status_code == 200
         assert sample(http, "slimdial_predictions_waiting ") == 0
     until(http, IN_FLIGHT, 1)
+
+
+def test_clients_that_send_a_byte_a_second_are_cut_off(models_root: Path, tmp_path: Path) -> None:
+    """In the head of a request, and in the body of every kind."""
+    environ = {**os.environ, "SLIMDIAL_UPLOAD_TIMEOUT_S": "2"}
+    begun = [b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Padding: "]
+    begun += [head(path, kind, 1000) + begin for path, kind, begin in UPLOADS]
+    with (
+        serving(["--models-root", str(models_root)], tmp_path, environ=environ) as process,
+        httpx.Client(base_url=process.url, timeout=60) as http,
+        contextlib.ExitStack() as open_,
+    ):
+        slow = [open_.enter_context(connected(http)) for _ in begun]
+        for client, begin in zip(slow, begun, strict=True):
+            client.sendall(begin)
+        answers: dict[socket.socket, bytes] = {}
+        while len(answers) < len(slow):
+            waiting = [client for client in slow if client not in answers]
+            answered, _, _ = select.select(waiting, [], [], 1.0)
+            for client in waiting:
+                if client in answered:
+                    answers[client] = client.recv(1 << 16)
+                else:
+                    client.sendall(b"a")
+        assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers.values()), answers
+        until(http, IN_FLIGHT, 1)
+        assert requests(http, "408") == len(UPLOADS)
+        assert http.get("/healthz").json()["status"] == "ok"

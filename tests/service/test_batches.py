@@ -64,7 +64,7 @@ def same(found: Outputs, expected: Outputs) -> None:
         np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     requests=st.lists(asked, min_size=1, max_size=12),
     batch=st.integers(1, 8),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 
 import httpx
@@ -93,6 +94,47 @@ async def test_a_connection_that_says_nothing_is_closed(served: Listening) -> No
     reader, writer = await served.connect()
     assert await all_of(reader) == b""
     writer.close()
+
+
+async def asked(served: Listening, request: bytes) -> socket.socket:
+    """A connection that takes in little, once an answer to this has begun to come."""
+    loop, client = asyncio.get_running_loop(), socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", served.port))
+    await loop.sock_sendall(client, request)
+    assert await loop.sock_recv(client, 12) == b"HTTP/1.1 200"
+    return client
+
+
+IMAGE = encoded(picture(600, 500))
+LARGE = (
+    "POST /predict?budget=0.005 HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    f"Accept: application/x-npz\r\nContent-Length: {len(IMAGE)}\r\n"
+)
+FILE = "GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        f"{LARGE}\r\n".encode() + IMAGE,  # an answer of eight megabytes
+        f"{LARGE}Connection: close\r\n\r\n".encode() + IMAGE,
+        8 * FILE.encode(),  # several, and each in pieces
+    ],
+    ids=["kept open", "to be closed", "several"],
+)
+async def test_who_does_not_read_the_answer_is_cut_off(
+    served: Listening, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "service.connections"), contextlib.ExitStack() as clients:
+        for _ in range(4):  # as many as may be; there is one place to predict, and no queue
+            clients.enter_context(await asked(served, request_))
+        async with asyncio.timeout(60):
+            while [r.message for r in caplog.records] != 4 * ["cut off"]:
+                await asyncio.sleep(0)
+        async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
+            assert (await http.get("/models")).status_code == 200
 
 
 async def test_slow_clients_take_nobody_s_place(served: Listening) -> None:

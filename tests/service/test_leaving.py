@@ -4,15 +4,16 @@ import http.client
 import itertools
 import os
 import signal
+import ssl
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.service.certificates import Authority, needs_openssl
 from tests.service.process import Process, serving
 from tests.service.running import Running, encoded, picture
 from tests.service.test_workers import workers_in
@@ -92,6 +93,7 @@ class Balancer:
 
     urls: list[str]
     subnet_id: str
+    trusting: ssl.SSLContext | bool = True
     answered: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -100,7 +102,7 @@ class Balancer:
     def run(self) -> None:
         content = encoded(picture())
         turns = itertools.cycle(range(len(self.urls)))
-        with httpx.Client(timeout=60) as client:
+        with httpx.Client(timeout=60, verify=self.trusting) as client:
             while not self.stop.is_set():
                 first = next(turns)
                 order = [*self.urls[first:], *self.urls[:first]]
@@ -139,15 +141,13 @@ def test_no_request_fails_while_one_of_two_replicas_is_restarted(
             clients = [threading.Thread(target=balancer.run) for _ in range(3)]
             for client in clients:
                 client.start()
-            for _ in progress(balancer, leaves):
-                pass
+            progress(balancer, leaves)
             leaves.popen.send_signal(signal.SIGTERM)
             assert leaves.popen.wait(30) == 0
         port = leaves.url.rpartition(":")[2]
         with serving([*arguments, "--port", port], tmp_path, environ=environ) as again:
             assert again.url == leaves.url
-            for _ in progress(balancer, again):
-                pass
+            progress(balancer, again)
             balancer.stop.set()
             for client in clients:
                 client.join()
@@ -155,39 +155,61 @@ def test_no_request_fails_while_one_of_two_replicas_is_restarted(
     assert "Traceback" not in leaves.text + stays.text + again.text
 
 
+@needs_openssl
 def test_no_request_fails_while_all_workers_of_a_port_are_replaced(
     models_root: Path, tmp_path: Path, environ: dict[str, str]
 ) -> None:
+    """For instance because a certificate was renewed."""
     metrics = tmp_path / "tmp"
     metrics.mkdir()
-    # Longer than a client waits between two requests, however busy the machine is.
-    patient = {**environ, "SLIMDIAL_DRAIN_S": "1", "TMPDIR": str(metrics)}
+    authority = Authority.make(tmp_path)
+    trusting = ssl.create_default_context(cafile=authority.certificate)
+    used = authority.signed("server")
+    patient = {
+        **environ,
+        # Longer than a client waits between two requests, however busy the machine is.
+        "SLIMDIAL_DRAIN_S": "50",
+        "SLIMDIAL_TLS_CERTIFICATE": str(used.certificate),
+        "SLIMDIAL_TLS_KEY": str(used.key),
+        "TMPDIR": str(metrics),
+    }
     arguments = ["--models-root", str(models_root), "--workers", "2"]
     with serving(arguments, tmp_path / "data", environ=patient) as process:
-        dialled = httpx.post(f"{process.url}/subnet", json={"budget": {"gmacs": 0.005}}).json()
+        budget = {"budget": {"gmacs": 0.005}}
+        dialled = httpx.post(f"{process.url}/subnet", json=budget, verify=trusting).json()
         # There is no other replica: whatever is no 200 is a failure.
-        balancer = Balancer([process.url], dialled["subnet_id"])
+        balancer = Balancer([process.url], dialled["subnet_id"], trusting)
         clients = [threading.Thread(target=balancer.run, daemon=True) for _ in range(2)]
         for client in clients:
             client.start()
-        for _ in progress(balancer, process):
-            pass
-        before = workers_in(metrics)
+        progress(balancer, process)
+        before, presented = workers_in(metrics), certificate_of(process)
+        used.key.write_text("junk")
+        process.popen.send_signal(signal.SIGHUP)
+        while "the workers that are there stay: tls_key" not in process.text:
+            balancer.stop.wait(0.01)
+        authority.signed("server")
         process.popen.send_signal(signal.SIGHUP)
         while workers_in(metrics) & before and not balancer.stop.wait(0.05):
             assert not balancer.failures
-        for _ in progress(balancer, process):
-            pass
+        progress(balancer, process)
         balancer.stop.set()
         for client in clients:
             client.join()
         assert len(workers_in(metrics)) == 2
+        renewed = ssl.PEM_cert_to_DER_cert(used.certificate.read_text())
+        assert certificate_of(process) == renewed != presented
     assert balancer.failures == []
     assert "Traceback" not in process.text
 
 
-def progress(balancer: Balancer, replica: Process, requests: int = 10) -> Iterator[None]:
-    """Until a replica has answered so many more requests."""
+def certificate_of(process: Process) -> bytes:
+    address = httpx.URL(process.url)
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((address.host, address.port or 0)))
+
+
+def progress(balancer: Balancer, replica: Process, requests: int = 10) -> None:
+    """Returns when a replica has answered so many more requests."""
     wanted = balancer.answered.get(replica.url, 0) + requests
     while balancer.answered.get(replica.url, 0) < wanted and not balancer.failures:
-        yield
+        balancer.stop.wait(0.01)

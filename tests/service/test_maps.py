@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -40,7 +40,6 @@ def test_a_constant_stays_constant(height: int, width: int, high: int, wide: int
     np.testing.assert_allclose(resize(np.full((height, width), 3.5, np.float32), high, wide), 3.5)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(2, 9), st.integers(9, 40))
 def test_classes_are_compared_after_interpolation(classes: int, small: int, large: int) -> None:
     logits = noise(classes, small, small)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -145,6 +146,23 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     assert len(bodies) == 9
     for path in bodies:
         assert examples(document, path)
+
+
+def test_a_request_that_is_too_slow_or_too_large_is_refused_on_every_route_as_documented(
+    http: httpx.Client, document: dict[str, Any], own: dict[str, str]
+) -> None:
+    too_large = {413: ("Content-Length", str(1 << 40)), 431: ("X-Padding", "a" * 17_000)}
+    for method, path, operation in operations(document):
+        assert "408" in operation["responses"], path
+        for status, header in too_large.items():
+            connection = HTTPConnection(http.base_url.host, http.base_url.port, timeout=60)
+            connection.putrequest(method.upper(), url_of(path, operation, own))
+            connection.putheader(*header)
+            connection.endheaders()
+            found = connection.getresponse()
+            answer = httpx.Response(found.status, headers=found.getheaders(), content=found.read())
+            check_answer(document, operation, answer, status)
+            connection.close()
 
 
 def test_errors_are_problems_everywhere(document: dict[str, Any]) -> None:

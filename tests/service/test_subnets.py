@@ -1,11 +1,15 @@
 import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator
 
 import numpy as np
 import onnx
 import onnxruntime as ort  # type: ignore[import-untyped]
 import pytest
 
-from tests.service.running import Running
+from service.settings import Settings
+from tests.service.running import Running, running
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +117,30 @@ async def test_a_lost_file_is_built_again_from_its_description(service: Running)
     redis = service.runtime.cache.entries.redis
     await redis.delete(f"slimdial:1:onnx:{dialled['sha256']}")
     assert (await service.http.get(link)).content == before
+
+
+@pytest.mark.parametrize("chunk", [b"a", b"a" * 2000], ids=["slow", "too large"])
+async def test_a_body_that_nobody_asked_for_is_no_error(settings: Settings, chunk: bytes) -> None:
+    limits = {"upload_timeout_s": 0.05, "max_body_bytes": 1000}
+    taken, built = asyncio.Event(), threading.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        taken.set()
+        yield chunk
+        await asyncio.Event().wait()
+
+    async with running(settings.model_copy(update=limits)) as service:
+        dialled = await service.dial()
+        await service.runtime.cache.entries.redis.delete(f"slimdial:1:onnx:{dialled['sha256']}")
+        for _ in range(settings.max_builds + 1):
+            service.runtime.threads.build.submit(built.wait, 60)
+        link = dialled["links"]["onnx"]
+        download = asyncio.create_task(service.http.request("GET", link, content=body()))
+        await taken.wait()
+        await asyncio.sleep(2 * limits["upload_timeout_s"])
+        built.set()
+        assert (await download).status_code == 200
+    gc.collect()  # an exception that nobody retrieved would fail the test here
 
 
 async def test_a_corrupt_file_is_counted_and_built_again(service: Running) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from model_store.subnet.ecmt import CYCLES, POOL, ecmt, initial_pool
 from tests.model_store.subnet.searches import SPACE, Case, cases
 
-some = settings(max_examples=30, deadline=None)
+some = settings(max_examples=30)
 
 
 @given(case=cases())

@@ -72,7 +72,7 @@ preferences = st.fixed_dictionaries(
 
 
 @given(tau=preferences, share=st.floats(0.0, 0.5), seed=st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_widths_follow_preferences_whatever_the_predictor_says(
     tau: Mapping[str, float], share: float, seed: int
 ) -> None:

@@ -7,7 +7,7 @@ from model_store.subnet.local_search import climb
 from model_store.subnet.problem import Problem
 from tests.model_store.subnet.searches import Case, cases
 
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=40)
 
 
 def climbed(case: Case) -> tuple[Problem, np.ndarray]:

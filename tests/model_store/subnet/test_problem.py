@@ -63,7 +63,7 @@ populations = st.lists(
 
 
 @given(case=cases(), choices_PG=populations)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_encoders_get_the_first_decoders_of_the_path_that_fit(
     case: Case, choices_PG: np.ndarray
 ) -> None:

@@ -8,7 +8,7 @@ from model_store.subnet.problem import Choices, Problem
 from model_store.subnet.repair import shrink_to_fit
 from tests.model_store.subnet.searches import SPACE, Case
 
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=40)
 
 
 def shrunk(share: float, seed: int) -> tuple[Problem, Choices, Choices]:

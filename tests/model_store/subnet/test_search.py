@@ -23,7 +23,7 @@ BOTH: tuple[Algorithm, ...] = get_args(Algorithm)
 EVERYTHING = SPACE.tasks
 
 both = pytest.mark.parametrize("algorithm", BOTH)
-some = settings(max_examples=30, deadline=None)
+some = settings(max_examples=30)
 
 
 @both

@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from model_store.published import default_root
+from model_store.published import ModelStore, default_root
+from service.profiles import Profiles, place_of
+from service.profiling import Plan, profile
+from service.providers import choose_device
 from tests.browser import chromium
 from tests.service.page.looking import Looking
 from tests.service.process import ROOT, serving
@@ -30,14 +33,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service with the models that ship and the tiny one."""
-    root = tmp_path_factory.mktemp("models")
+    """A service with the models that ship, the tiny one, and another that has been profiled."""
+    root, data = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("data")
     for name in ("rooms", "caltech100"):
         (root / name).symlink_to(default_root() / name)
     publish_tiny_with_examples(root)
+    publish_tiny_with_examples(root, "timed")
+    model, device = ModelStore(root).open("timed"), choose_device("cpu", 1)
+    place = place_of(device, "fp32")
+    Profiles(data, place).write(model, profile(model, device, place, Plan(8, 1, 1)))
     environ = {**os.environ, "SLIMDIAL_MAX_PIXELS": str(MAX_PIXELS)}
     arguments = ["--models-root", str(root)]
-    with serving(arguments, tmp_path_factory.mktemp("data"), environ=environ) as process:
+    with serving(arguments, data, environ=environ) as process:
         yield process.url
 
 
@@ -109,10 +116,11 @@ def shoot() -> Callable[..., None]:
     """Keeps a picture of the page for the documents, where SLIMDIAL_SCREENSHOTS names a folder."""
     folder = os.environ.get("SLIMDIAL_SCREENSHOTS")
 
-    def take(page: Page, name: str, whole: bool = False) -> None:
+    def take(seen: Looking, name: str, whole: bool = False, settings: int = 1) -> None:
         if folder is None:
             return
-        with Image.open(io.BytesIO(page.screenshot(full_page=whole))) as image:
+        seen.complete(settings)
+        with Image.open(io.BytesIO(seen.page.screenshot(full_page=whole))) as image:
             small = image.convert("RGB").quantize(
                 256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG
             )

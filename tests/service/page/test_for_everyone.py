@@ -93,9 +93,9 @@ def test_everything_can_be_done_by_keyboard(look: Open) -> None:
 
 
 def test_a_phone_shows_outputs_and_dials_together(look: Open, shoot: Shoot) -> None:
-    seen = look(model="rooms", width=PHONE, height=844).complete()
+    seen = look(model="rooms", width=PHONE, height=844).settled()
     check_phone(seen)
-    shoot(seen.page, "page-phone")
+    shoot(seen, "page-phone")
 
 
 def check_phone(seen: Looking) -> None:
@@ -114,19 +114,18 @@ def test_twenty_tasks_are_as_usable_as_five(look: Open, shoot: Shoot) -> None:
     seen.button("Only wheelchair-yin_yang").click()
     expect(seen.task("wheelchair-yin_yang")).to_be_in_viewport()
     expect(seen.task("wheelchair-yin_yang")).to_have_attribute("aria-valuetext", "1.00")
-    seen.complete()
     curve = seen.page.get_by_role("combobox", name="Task of the curve")
     expect(curve).to_have_value("wheelchair-yin_yang")
     assert violations(seen.page) == []
-    shoot(seen.page, "page-twenty")
+    shoot(seen, "page-twenty")
     seen.page.set_viewport_size({"width": PHONE, "height": 844})
     check_phone(seen)
 
 
 def test_the_theme_follows_the_system_unless_it_is_chosen(look: Open, shoot: Shoot) -> None:
-    seen = look(model="rooms", scheme="dark", width=1440).complete()
+    seen = look(model="rooms", scheme="dark", width=1440)
     dark = background(seen.page)
-    shoot(seen.page, "page-dark")
+    shoot(seen, "page-dark")
     seen.page.emulate_media(color_scheme="light")
     light = background(seen.page)
     assert dark < 150 < light

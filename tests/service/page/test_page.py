@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
+from service.security.key_file import change_keys
+from service.security.keys import Scope
 from tests.service.page.conftest import Open
 from tests.service.page.looking import Looking
 from tests.service.process import ROOT, serving
@@ -46,8 +49,8 @@ def test_a_first_visit_shows_a_result_without_a_click(look: Open, shoot: Shoot) 
     expect(seen.tile("depth")).to_contain_text(re.compile(r"\d\.\d m"))
     expect(seen.status).to_have_text(re.compile("GMACs is shown"))
     assert float(seen.fact("GMACs")) <= float(seen.exact.input_value())
-    shoot(seen.page, "page")
-    shoot(seen.page, "page-whole", whole=True)
+    shoot(seen, "page")
+    shoot(seen, "page-whole", whole=True)
 
 
 def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
@@ -157,7 +160,7 @@ def test_two_settings_stand_beside_each_other(look: Open, shoot: Shoot) -> None:
     assert seen.fact("GMACs", "A") == first
     expect(seen.page.locator(".here")).to_have_count(2)
     expect(seen.page.get_by_role("columnheader", name="Measured B")).to_be_visible()
-    shoot(seen.page, "page-compare", whole=True)
+    shoot(seen, "page-compare", whole=True, settings=2)
     seen.page.get_by_role("radio", name="Setting A").check(force=True)
     expect(seen.task("depth")).to_have_attribute("aria-valuetext", "0.50")
     seen.button("Compare").click()
@@ -214,31 +217,61 @@ def test_a_service_that_is_gone_is_waited_for(
         expect(seen.budget).to_have_value("40")
 
 
-def test_a_key_is_asked_for_where_one_is_needed(look: Open) -> None:
-    def guard(page: Page) -> None:
-        def answer(route: Route) -> None:
-            given = route.request.headers.get("authorization")
-            if given == "Bearer secret":
-                return route.fallback()
-            problem = {"status": 401, "title": "Unauthorized", "detail": "an API key is needed"}
-            return route.fulfill(
-                status=401, content_type="application/problem+json", body=json.dumps(problem)
-            )
+def test_a_key_is_asked_for_where_one_is_needed(
+    look: Open, models_root: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
 
-        page.route(re.compile(r":\d+/(models|subnet|predict|curve)\b"), answer)
+    def new(name: str, *scopes: Scope) -> str:
+        return change_keys(file, lambda keys: keys.with_new(name, scopes, "2026-01-01"))
 
-    seen = look(prepare=guard)
-    key = seen.page.get_by_label("API key")
-    expect(key).to_be_focused()
-    key.fill("wrong")
-    seen.button("Use this key").click()
-    expect(seen.page.get_by_role("dialog")).to_contain_text("not taken")
-    key.fill("secret")
-    key.press("Enter")
+    weak, good = new("weak", "predict"), new("good", "predict", "subnet")
+    environ = {**os.environ, "SLIMDIAL_API_KEYS_FILE": str(file)}
+    with serving(["--models-root", str(models_root)], tmp_path, environ=environ) as process:
+        seen = look(url=process.url)
+        dialog, key = seen.page.get_by_role("dialog"), seen.page.get_by_label("API key")
+        expect(key).to_be_focused()
+        for refused, words in (("wrong", "not known here"), (weak, "the scope 'subnet'")):
+            key.fill(refused)
+            seen.button("Use this key").click()
+            expect(dialog).to_contain_text("not taken")
+            expect(dialog).to_contain_text(words)
+        key.fill(good)
+        key.press("Enter")
+        seen.settled()
+        assert seen.page.evaluate("sessionStorage.getItem('slimdial-key')") == good
+        expect(seen.page.locator("pre").first).to_contain_text("$SLIMDIAL_KEY")
+        assert good not in seen.page.content()
+
+        change_keys(file, lambda keys: (keys.without("good"), None))
+        while httpx.get(f"{process.url}/models", headers={"x-api-key": good}).is_success:
+            pass
+        seen.budget.press("End")
+        expect(dialog).to_contain_text("may have been revoked")
+
+
+def test_a_budget_of_milliseconds_is_dialled_where_there_is_a_profile(
+    look: Open, page_url: str
+) -> None:
+    seen = look(model="timed").settled()
+    seen.page.get_by_role("radio", name="Latency").check(force=True)
+    seen.budget.press("End")
     seen.settled()
-    assert seen.page.evaluate("sessionStorage.getItem('slimdial-key')") == "secret"
-    expect(seen.page.locator("pre").first).to_contain_text("$SLIMDIAL_KEY")
-    assert "secret" not in seen.page.content()
+    limits = httpx.get(f"{page_url}/models/timed").json()["budgets"]["latency_ms"]
+    most = float(seen.exact.input_value())
+    assert most == pytest.approx(limits["max"], rel=1e-3)
+    expect(seen.budget).to_have_attribute("aria-valuetext", re.compile(r" ms$"))
+
+    seen.exact.fill(f"{(limits['min'] + limits['max']) / 2:.4g}")
+    seen.exact.press("Enter")
+    seen.complete()
+    body = {"model": "timed", "budget": {"latency_ms": float(seen.exact.input_value())}}
+    preference = dict.fromkeys(KINDS, 0.5)
+    subnet = httpx.post(f"{page_url}/subnet", json=body | {"preference": preference}).json()
+    assert subnet["cache"] == "hit"
+    assert float(seen.fact("GMACs")) == pytest.approx(subnet["gmacs"], rel=1e-2)
+    expect(seen.page.locator(".axis")).to_contain_text("milliseconds")
+    expect(seen.page.locator("pre").first).to_contain_text('"latency_ms"')
 
 
 def test_the_onnx_file_is_that_of_the_sub_network(seen: Looking, page_url: str) -> None:

@@ -154,13 +154,22 @@ async def test_a_key_may_come_in_either_header(locked: Locked, headers: dict[str
     assert (await locked.service.http.get("/models", headers=wrong)).status_code == 401
 
 
-async def test_a_request_without_a_key_is_refused_before_its_body_is_read(locked: Locked) -> None:
+async def test_who_is_not_let_in_is_refused_before_the_body_is_read(locked: Locked) -> None:
     async def body() -> AsyncIterator[bytes]:
         raise AssertionError
         yield b""
 
-    answer = await locked.service.http.post("/predict", content=body())
-    assert answer.status_code == 401
+    taking = [template for method, template in routes(locked.app.routes) if method == "POST"]
+    assert len(taking) == 9
+    for template in taking:
+        path = template.format(name="tiny", version="7", subnet_id="x")
+        for kind in ("application/json", "image/png", "multipart/form-data; boundary=b"):
+            for key, status in ((None, 401), ("wrong", 401), (locked.keys["metrics"], 403)):
+                given = {} if key is None else {"x-api-key": key}
+                answer = await locked.service.http.post(
+                    path, content=body(), headers={"content-type": kind, **given}
+                )
+                assert answer.status_code == status, (path, kind)
 
 
 async def test_keys_change_without_a_restart(locked: Locked) -> None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.cli_serve import run
 from service.client import AsyncClient, TransportError
+from service.healthcheck import main as healthcheck
 from service.security.tls import TlsError, tls_options
 from service.settings import Settings
 from tests.service.certificates import (
@@ -71,7 +72,7 @@ async def test_clients_of_all_kinds_talk_tls(
 
 
 async def test_clients_without_a_certificate_are_not_let_in_where_one_is_wanted(
-    settings: Settings, authority: Authority, server: Certificate
+    settings: Settings, authority: Authority, server: Certificate, tmp_path: Path
 ) -> None:
     tls = {
         "tls_certificate": server.certificate,
@@ -88,6 +89,10 @@ async def test_clients_without_a_certificate_are_not_let_in_where_one_is_wanted(
                 await unknown.get("/livez")
         told = {f"SLIMDIAL_{name.upper()}": value for name, value in tls.items()}
         assert await check(served.port, told | {"SLIMDIAL_TLS_KEY_PASSWORD": PASSWORD}) == 0
+        # In a container settings are files, above all those that are secret.
+        for name, value in {**tls, "tls_key_password": PASSWORD, "port": served.port}.items():
+            (tmp_path / f"slimdial_{name}").write_text(f"{value}\n")
+        assert await asyncio.to_thread(healthcheck, tmp_path) == 0
 
 
 async def check(port: int, settings: dict[str, object]) -> int:

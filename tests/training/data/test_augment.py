@@ -57,7 +57,7 @@ def test_half_of_the_images_lose_a_rectangle_and_no_target_does() -> None:
     assert (found.targets["depth"] == 6.0).all()
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(st.integers(0, 10_000))
 def test_what_is_erased_is_a_rectangle_of_the_published_sizes(seed: int) -> None:
     images_NCHW = torch.ones(16, 3, 40, 60)

@@ -26,7 +26,7 @@ KINDS: dict[str, TaskKind] = {
 angles = st.floats(-math.pi, math.pi)
 scales = st.floats(0.5, 2.0)
 aspects = st.floats(0.5, 2.0)
-properties = settings(max_examples=30, deadline=None, derandomize=True)
+properties = settings(max_examples=30, derandomize=True)
 
 
 def motion(

@@ -41,7 +41,7 @@ maps = st.integers(0, 2**32 - 1).map(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(maps)
 def test_nothing_is_added_or_disconnected(mask: NDArray[np.bool_]) -> None:
     found = thinned(mask)
