@@ -34,6 +34,7 @@ R = TypeVar("R")
 
 _GLANCE_BYTES = 1 << 16
 """The largest file whose header is read on the event loop."""
+_JPEG = b"\xff\xd8\xff"  # a PNG may have megabytes of deflated text before its pixels
 
 Form = Literal["application/json", "application/x-npz", "image/png"]
 
@@ -181,6 +182,7 @@ class Predictions:
             self.lanes.runs_brief_work_here
             and isinstance(source, bytes)
             and len(source) <= _GLANCE_BYTES
+            and source.startswith(_JPEG)
         ):
             return opened(source, self._image_limits)
         return None

@@ -148,8 +148,10 @@ async def test_brief_predictions_of_a_worker_with_one_thread_are_the_same(
     async with running(settings.model_copy(update={"threads": 1})) as service:
         assert service.runtime.predictions.lanes.runs_brief_work_here
         subnet_id = (await service.dial())["subnet_id"]
-        image = encoded(picture())
+        image = encoded(picture(), "JPEG")
         first, *others = [await outputs(service, image, subnet_id=subnet_id) for _ in range(20)]
+        service.runtime.threads.predict.shutdown()
+        assert await outputs(service, image, subnet_id=subnet_id) == first
     assert all(other == first for other in others)
 
 
