@@ -23,6 +23,8 @@ from service import logs
 
 log = logging.getLogger(__name__)
 
+_MOST_CHARACTERS = 1000
+
 
 class ServiceError(Exception):
     """An error that a client is told about."""
@@ -188,6 +190,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document; ``error`` repeats the detail for clients that look for that name."""
+    if len(detail) > _MOST_CHARACTERS:  # it quotes what the client has sent
+        detail = detail[:_MOST_CHARACTERS] + " ..."
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
