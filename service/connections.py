@@ -106,7 +106,7 @@ class Protocol(HttpToolsProtocol):
         """As uvicorn's."""
         self._unwatch()
         if isinstance(exc, TimeoutError):
-            log.info("cut off", extra=logs.fields(reason="the client did not read its answer"))
+            log.info("cut off", extra=logs.fields(reason="the client took nothing of its answer"))
         # uvicorn tells the request that came last: with pipelining not the one that is answered.
         if self._answered is not None:
             self._answered.disconnected = True

@@ -166,7 +166,7 @@ class InvalidFieldsError(UnprocessableError):
         """From pydantic's list of errors."""
         found = [
             {
-                "field": ".".join(str(p) for p in e["loc"]) or "(body)",
+                "field": _shortened(".".join(str(p) for p in e["loc"])) or "(body)",
                 # What pydantic puts before the words of a validator of ours.
                 "problem": e["msg"].removeprefix("Value error, "),
             }
@@ -190,8 +190,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document; ``error`` repeats the detail for clients that look for that name."""
-    if len(detail) > _MOST_CHARACTERS:  # it quotes what the client has sent
-        detail = detail[:_MOST_CHARACTERS] + " ..."
+    detail = _shortened(detail)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -207,6 +206,11 @@ def problem(
         media_type="application/problem+json",
         headers=dict(headers or {}),
     )
+
+
+def _shortened(text: str) -> str:
+    """What quotes the client, which may have sent anything, in the length of a paragraph."""
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} ..."
 
 
 def answer(error: Exception) -> Response:

@@ -358,6 +358,9 @@ async def test_an_error_quotes_no_more_than_a_person_reads(service: Running) -> 
     said = refused(await service.http.get(f"/models/{name}"), 404)
     assert said.startswith("unknown model 'aaa")
     assert len(said) < 1100
+    refusal = await service.http.post("/predict", json={100_000 * "a": 1, "image": ""})
+    assert "aaa" in refused(refusal, 422)
+    assert len(refusal.content) < 5000
 
 
 async def test_paths_and_methods_that_are_not_there(service: Running) -> None:
