@@ -13,7 +13,8 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service import logs
 from service.errors import (
@@ -64,6 +65,7 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._body_comes = False
         self._refused = False
+        self._answered: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's."""
@@ -104,7 +106,11 @@ class Protocol(HttpToolsProtocol):
         """As uvicorn's."""
         self._unwatch()
         if isinstance(exc, TimeoutError):
-            log.info("cut off", extra=logs.fields(reason="the client did not read its answer"))
+            log.info("cut off", extra=logs.fields(reason="the client took nothing of its answer"))
+        # uvicorn tells the request that came last: with pipelining not the one that is answered.
+        if self._answered is not None:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
@@ -120,6 +126,11 @@ class Protocol(HttpToolsProtocol):
     def _waits(self) -> bool:
         """Whether the next that comes is the head of a request, or a part of it."""
         return not self._body_comes and not self._answers
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """As uvicorn's."""
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _watch_reading(self, transport: asyncio.Transport) -> None:
         """Has the system end the connection of a client that does not read.

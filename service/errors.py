@@ -23,6 +23,8 @@ from service import logs
 
 log = logging.getLogger(__name__)
 
+_MOST_CHARACTERS = 1000
+
 
 class ServiceError(Exception):
     """An error that a client is told about."""
@@ -164,7 +166,7 @@ class InvalidFieldsError(UnprocessableError):
         """From pydantic's list of errors."""
         found = [
             {
-                "field": ".".join(str(p) for p in e["loc"]) or "(body)",
+                "field": _shortened(".".join(str(p) for p in e["loc"])) or "(body)",
                 # What pydantic puts before the words of a validator of ours.
                 "problem": e["msg"].removeprefix("Value error, "),
             }
@@ -188,6 +190,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document; ``error`` repeats the detail for clients that look for that name."""
+    detail = _shortened(detail)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -203,6 +206,11 @@ def problem(
         media_type="application/problem+json",
         headers=dict(headers or {}),
     )
+
+
+def _shortened(text: str) -> str:
+    """What quotes the client, which may have sent anything, in the length of a paragraph."""
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} ..."
 
 
 def answer(error: Exception) -> Response:

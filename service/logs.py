@@ -88,7 +88,9 @@ def configure(settings: Settings) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     if not stacks:
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        # Their warnings are about what clients send, which is refused, and logged as such.
+        for name in ("uvicorn", "python_multipart"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 class _Lines(logging.Formatter):

@@ -96,6 +96,10 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Source]:
             fields = await form.parse()
         except MultiPartException as error:
             raise BadRequestError(f"the form cannot be read: {error.message}") from error
+        except UnicodeError as error:
+            raise BadRequestError(
+                "the form is not in the charset that it names: use UTF-8"
+            ) from error
     try:
         image = fields.get("image")
         if not isinstance(image, UploadFile):

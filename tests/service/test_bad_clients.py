@@ -5,7 +5,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -65,11 +65,16 @@ def sample(http: httpx.Client, name: str) -> float:
     return next(float(x.rpartition(" ")[2]) for x in lines if x.startswith(name))
 
 
-def until(http: httpx.Client, name: str, value: float) -> None:
-    """Waits for a metric; fails, rather than hangs, where it does not get there."""
+def eventually(condition: Callable[[], bool]) -> None:
+    """Fails, rather than hangs, where it does not come true."""
     deadline = time.monotonic() + 60
-    while (found := sample(http, name)) != value:
-        assert time.monotonic() < deadline, (name, found)
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+def until(http: httpx.Client, name: str, value: float) -> None:
+    """Waits for a metric."""
+    eventually(lambda: sample(http, name) == value)
 
 
 IN_FLIGHT = "slimdial_http_requests_in_flight "
@@ -86,6 +91,18 @@ def test_a_client_that_leaves_while_it_sends_is_no_error(
     until(http, IN_FLIGHT, 1)
     assert requests(http, "499") == left + 1
     assert requests(http, "5") == failed
+
+
+def test_a_client_that_leaves_after_several_requests_at_once_is_no_error(
+    http: httpx.Client, battered: Process
+) -> None:
+    left, failed = requests(http, "499"), requests(http, "5")
+    body = b'{"budget": {"gmacs": 0.0061}}'
+    with connected(http) as client:
+        client.sendall(head("/subnet", JSON, len(body)) + body + b"GET /livez HTTP/1.1\r\n\r\n")
+    eventually(lambda: requests(http, "499") == left + 1)
+    assert requests(http, "5") == failed
+    assert "ASGI" not in battered.text
 
 
 def test_clients_that_leave_while_something_is_built_for_them_spoil_nothing(

@@ -345,6 +345,24 @@ async def test_two_images_in_one_form(service: Running) -> None:
     refused(await service.http.post("/predict?budget=1", files=files), 400, 422)
 
 
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "base64", "nope"])
+async def test_a_form_in_another_charset(service: Running, charset: str) -> None:
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    form = b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n\xff\r\n--b--\r\n'
+    answer = await service.http.post("/predict", content=form, headers={"content-type": kind})
+    refused(answer, 400, 422)
+
+
+async def test_an_error_quotes_no_more_than_a_person_reads(service: Running) -> None:
+    name = "a" * 9000
+    said = refused(await service.http.get(f"/models/{name}"), 404)
+    assert said.startswith("unknown model 'aaa")
+    assert len(said) < 1100
+    refusal = await service.http.post("/predict", json={100_000 * "a": 1, "image": ""})
+    assert "aaa" in refused(refusal, 422)
+    assert len(refusal.content) < 5000
+
+
 async def test_paths_and_methods_that_are_not_there(service: Running) -> None:
     refused(await service.http.get("/nope"), 404)
     refused(await service.http.get("/models/nope"), 404)
