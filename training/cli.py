@@ -23,11 +23,13 @@ from training.loop import load_network
 from training.measure import measurer
 from training.options import (
     DataOption,
+    EpochsOption,
     JsonOption,
     RecipeArgument,
     RunsOption,
     SeedOption,
     StoreOption,
+    SuperNetOption,
     VariantOption,
     WeightsOption,
 )
@@ -37,7 +39,7 @@ from training.publish import publish as publish_model
 from training.ranks import Ranks, started
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.run import run
-from training.variants import RunName
+from training.variants import PAPER, RunName, supernet
 
 app = typer.Typer(
     help="Train a multi-task SuperNet once, and publish it for slimdial to cut networks from.",
@@ -54,6 +56,7 @@ def train(
     weights: WeightsOption = None,
     variant: VariantOption = None,
     seed: SeedOption = 0,
+    epochs: EpochsOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that make batches; default: by the cores.")
     ] = None,
@@ -71,7 +74,7 @@ def train(
     Under torchrun, the processes it starts train together.
     """
     with errors(), asked_to_stop() as stop, started() as ranks:
-        base = _starting(_recipe(recipe, data), weights)
+        base = _lasting(_starting(_recipe(recipe, data), weights), epochs)
         name = RunName(base.name, variant, seed)
         config = name.applied(base)
         engine = Engine(workers or default_workers(), checkpointing, deterministic)
@@ -94,6 +97,7 @@ def predictor(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
     runs: RunsOption = Path("runs"),
+    variant: SuperNetOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,7 +107,7 @@ def predictor(
     """
     with errors(), started() as ranks:
         base = _recipe(recipe, data)
-        name = RunName(base.name, seed=seed)
+        name = RunName(base.name, supernet(variant), seed)
         config, folder = name.applied(base), runs / name.folder
         network = load_network(config, folder / "checkpoint.pt", ranks)
         digest = ranks.from_first(lambda: checkpoint.digest(folder / "checkpoint.pt"))
@@ -137,7 +141,7 @@ def predictor(
             f"{quality.metric_tau[t]:10.3f} {quality.metric_mae[t]:10.4f}"
             for t in tasks
         ]
-        lines.append(f"next: slimdial-train publish {recipe}{_seeded(seed)} --data {data}")
+        lines.append(f"next: slimdial-train publish {recipe}{name.flags} --data {data}")
         show_result(asdict(quality), as_json, "\n".join(lines))
 
 
@@ -159,13 +163,14 @@ def publish(
             min=1, help="Publish encoder widths in multiples of this; default: the recipe's."
         ),
     ] = None,
+    variant: SuperNetOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a trained SuperNet, after comparing it with PyTorch. Refuses on a difference."""
     with errors():
         base = _recipe(recipe, data)
-        name = RunName(base.name, seed=seed)
+        name = RunName(base.name, supernet(variant), seed)
         config, folder = name.applied(base), runs / name.folder
         store, divisor = ModelStore(root or default_root()), rounding or config.network.divisor
         network = load_network(config, folder / "checkpoint.pt")
@@ -223,15 +228,11 @@ def _recipe(name: str, data: Path) -> Recipe:
     return known[name]()
 
 
-def _seeded(seed: int) -> str:
-    return f" --seed {seed}" if seed else ""
-
-
 def _after(recipe: str, name: RunName) -> str:
     """The command that follows training."""
-    if name.variant is not None:
-        return f"evaluate {recipe}"
-    return f"predictor {recipe}{_seeded(name.seed)}"
+    if name.variant in (None, PAPER):
+        return f"predictor {recipe}{name.flags}"
+    return f"evaluate {recipe}"
 
 
 def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
@@ -243,6 +244,12 @@ def _starting(recipe: Recipe, weights: Path | None) -> Recipe:
         raise ValueError(f"the encoder of {recipe.name!r} starts from no torchvision state dict")
     network = replace(recipe.network, encoder=replace(encoder, weights=weights))
     return replace(recipe, network=network)
+
+
+def _lasting(recipe: Recipe, epochs: int | None) -> Recipe:
+    if epochs is None:
+        return recipe
+    return replace(recipe, training=replace(recipe.training, epochs=epochs))
 
 
 def _load(config: Recipe, data: Path, ranks: Ranks) -> DataSets:

@@ -21,6 +21,14 @@ VariantOption = Annotated[
         help="A network to compare with: static, single:TASK, no-distillation, or paper.",
     ),
 ]
+SuperNetOption = Annotated[
+    str | None,
+    typer.Option("--variant", help="A SuperNet to compare with: paper, or no-distillation."),
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, help="Another length of the training; default: the recipe's."),
+]
 SeedOption = Annotated[
     int,
     typer.Option("--seed", min=0, help="Another seed than the recipe's own, which 0 stands for."),

@@ -12,6 +12,8 @@ STATIC = "static"
 NO_DISTILLATION = "no-distillation"
 PAPER = "paper"
 SINGLE = "single:"
+SUPERNETS = (PAPER, NO_DISTILLATION)
+"""Variants that networks are cut from."""
 
 FEWEST_IMAGES = 16
 """Smallest batch of a single-task network: batch norm uses the batch's own statistics."""
@@ -47,9 +49,27 @@ class RunName:
     @property
     def options(self) -> str:
         """What ``slimdial-train train`` is called with to make it, without ``--data``."""
+        return f"{self.called or self.recipe}{self.flags}"
+
+    @property
+    def flags(self) -> str:
+        """The options among them, with a space before each."""
         variant = f" --variant {self.variant}" if self.variant else ""
         seed = f" --seed {self.seed}" if self.seed else ""
-        return f"{self.called or self.recipe}{variant}{seed}"
+        return f"{variant}{seed}"
+
+
+def supernet(variant: str | None) -> str | None:
+    """The variant, if it is a SuperNet, which networks are cut from.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if variant in (None, *SUPERNETS):
+        return variant
+    raise ValueError(
+        f"{variant!r} is not a variant that networks are cut from; those are {', '.join(SUPERNETS)}"
+    )
 
 
 def varied(recipe: Recipe, variant: str | None) -> Recipe:

@@ -156,6 +156,38 @@ def test_a_published_version_is_refused_before_images_are_made(
     assert "is published already" in result.stderr
 
 
+def test_a_variant_of_another_length_goes_the_whole_way(
+    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    folders = ("--data", commanded.data, "--runs", tmp_path)
+    variant = ("--variant", "no-distillation", "--seed", 1)
+    result = invoke("train", "tiny", *variant, *folders, "--epochs", 1, "--json")
+    assert [e["epoch"] for e in json.loads(result.stdout)["epochs"]] == [1]
+    result = invoke("predictor", "tiny", *variant, *folders)
+    assert "next: slimdial-train publish tiny --variant no-distillation --seed 1" in result.stdout
+    store = ("--store", tmp_path / "store", "--images", CALIBRATION_IMAGES)
+    assert invoke("publish", "tiny", *variant, *folders, *store).exit_code == 0
+    assert ModelStore(tmp_path / "store").versions("tiny") == ("1",)
+
+
+def test_a_finished_training_is_not_made_longer(
+    commanded: Commanded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.cli.recipes", lambda: {"tiny": commanded_recipe})
+    folders = ("--data", commanded.data, "--runs", commanded.runs)
+    result = invoke("train", "tiny", *folders, "--epochs", 9)
+    assert result.exit_code == 1
+    assert "written with another training configuration" in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["predictor", "publish"])
+def test_networks_are_cut_from_supernets_alone(command: str, tmp_path: Path) -> None:
+    result = invoke(command, "rooms", "--variant", "static", "--runs", tmp_path)
+    assert result.exit_code == 1
+    assert "those are paper, no-distillation" in result.stderr.replace("\n", " ")
+
+
 def test_sigterm_saves_and_the_run_goes_on(
     commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

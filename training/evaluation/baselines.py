@@ -28,31 +28,34 @@ class Sibling:
     variant: str
     recipe: Recipe
     path: Path | None
-    """The checkpoint; None if there is none, or it is still in training."""
+    """The checkpoint; None if there is none that was trained for as long."""
     digest: str
     options: str
 
 
-def siblings(run: Run, ranks: Ranks) -> list[Sibling]:
+def siblings(run: Run, epochs: int | None, ranks: Ranks) -> list[Sibling]:
     """The baselines of a run: of the same seed if they were trained with it, or of the recipe's.
+
+    Only those count that were trained for as many epochs as the run.
 
     Raises:
         ValueError: a run folder holds something else.
     """
     singles = (f"{SINGLE}{t.name}" for t in run.base.network.tasks)
     names = [STATIC, *singles, NO_DISTILLATION, PAPER]
-    return ranks.from_first(lambda: [_sibling(run, name) for name in names])
+    return ranks.from_first(lambda: [_sibling(run, name, epochs) for name in names])
 
 
-def _sibling(run: Run, variant: str) -> Sibling:
+def _sibling(run: Run, variant: str, epochs: int | None) -> Sibling:
+    length = "" if epochs == run.base.training.epochs else f" --epochs {epochs}"
     for seed in dict.fromkeys((run.name.seed, 0)):
         name = replace(run.name, variant=variant, seed=seed)
         path = run.folder.parent / name.folder / "checkpoint.pt"
         recipe = name.applied(run.base)
-        if path.is_file() and checkpoint.load(path).get("epoch") == recipe.training.epochs:
-            return Sibling(variant, recipe, path, checkpoint.digest(path), name.options)
+        if path.is_file() and checkpoint.load(path).get("epoch") == epochs:
+            return Sibling(variant, recipe, path, checkpoint.digest(path), name.options + length)
     name = replace(run.name, variant=variant)
-    return Sibling(variant, name.applied(run.base), None, "", name.options)
+    return Sibling(variant, name.applied(run.base), None, "", name.options + length)
 
 
 def measured_baselines(

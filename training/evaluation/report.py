@@ -87,7 +87,7 @@ def _about(results: RunResults) -> list[str]:
     return [
         f"{network} Sub-networks are extracted, calibrated on training images and measured on "
         f"{results.test_images} test images, in float32.",
-        f"Checkpoint SHA-256: `{results.digest}`.",
+        f"Trained for {results.epochs} epochs. Checkpoint SHA-256: `{results.digest}`.",
     ]
 
 
@@ -112,7 +112,8 @@ def _baselines(report: Report, results: RunResults) -> None:
     report.say("## Baselines")
     runs = [b.run for b in (baselines.static, *baselines.singles.values()) if b.run]
     if runs:
-        report.say(f"From the run folders {', '.join(f'`{r}`' for r in runs)}.")
+        named = ", ".join(f"`{r}`" for r in runs)
+        report.say(f"From the run folders {named}, trained for as many epochs.")
     absent = tables.missing(baselines)
     if absent:
         commands = "\n".join(_commands(absent))

@@ -7,7 +7,7 @@ from pathlib import Path
 from model_store.published import ModelStore, PublishedModel, open_model
 from training.evaluation.subject import Run
 from training.recipe import Recipe
-from training.variants import RunName
+from training.variants import SUPERNETS, RunName
 
 Known = Mapping[str, Callable[[], Recipe]]
 """Recipes by the name they are called by."""
@@ -69,12 +69,13 @@ def run_of(folder: Path, known: Known) -> Run:
         )
         if match is None:
             continue
-        if match[1]:
+        variant = match[1].removeprefix("-") if match[1] else None
+        if variant not in (None, *SUPERNETS):
             raise ValueError(
                 f"{folder} is a baseline, which {called!r} is compared with: "
                 f"slimdial-train evaluate {called}"
             )
-        name = RunName(recipe.name, seed=int(match[2] or 0), called=called)
+        name = RunName(recipe.name, variant, int(match[2] or 0), called)
         return Run(name, folder, name.applied(recipe), recipe)
     raise ValueError(
         f"{folder} is no run folder of a known recipe ({', '.join(known)}); run folders are named "

@@ -188,6 +188,8 @@ class RunResults(Result):
     kind: Literal["run", "model"]
     digest: str
     """SHA-256 of the checkpoint, or of the model's manifest."""
+    epochs: int | None
+    """Whole epochs that it was trained for; None of a published model."""
     tasks: tuple[Judged, ...]
     test_images: int
     """0 of a published model, of which nothing is measured."""

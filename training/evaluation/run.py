@@ -107,11 +107,12 @@ def evaluate_run(
         show=lambda what, done, count: show(f"{subject.name}: {what}", done, count),
     )
     depends = [gauge.key, asdict(settings), _fitted(subject)]
-    beside = siblings(run, ranks)
+    beside = siblings(run, subject.epochs, ranks)
     return RunResults(
         name=subject.name,
         kind="run",
         digest=subject.digest,
+        epochs=subject.epochs,
         tasks=subject.tasks,
         test_images=len(gauge.test),
         full_gmacs=subject.full_gmacs,
@@ -170,6 +171,7 @@ def evaluate_model(
         name=subject.name,
         kind="model",
         digest=subject.digest,
+        epochs=subject.epochs,
         tasks=subject.tasks,
         test_images=0,
         full_gmacs=subject.full_gmacs,

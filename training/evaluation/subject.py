@@ -33,6 +33,8 @@ class Subject:
     kind: Literal["run", "model"]
     digest: str
     """SHA-256 of the checkpoint, or of the model's manifest."""
+    epochs: int | None
+    """Whole epochs that it was trained for; None of a model, which does not say."""
     tasks: tuple[Judged, ...]
     cost: CostModel
     predictor: AccuracyPredictor
@@ -87,21 +89,23 @@ class Run:
             ValueError: there is no checkpoint or predictor, or they do not belong together.
         """
 
-        def read() -> tuple[str, dict[str, NDArray[np.float32]], PredictorQuality]:
+        def read() -> tuple[str, int, dict[str, NDArray[np.float32]], PredictorQuality]:
             if not self.checkpoint.is_file():
                 raise ValueError(
                     f"{self.checkpoint} does not exist; train first: "
                     f"slimdial-train train {self.name.options}"
                 )
-            return (checkpoint.digest(self.checkpoint), *load_fitted(self.folder))
+            epochs = checkpoint.load(self.checkpoint)["epoch"]
+            return (checkpoint.digest(self.checkpoint), epochs, *load_fitted(self.folder))
 
-        digest, tensors, quality = ranks.from_first(read)
+        digest, epochs, tensors, quality = ranks.from_first(read)
         cost, names = cost_model(self.recipe.network), [t.name for t in self.recipe.network.tasks]
         groups = len(cost.space.groups)
         subject = Subject(
             name=self.folder.name,
             kind="run",
             digest=digest,
+            epochs=epochs,
             tasks=judged(self.recipe),
             cost=cost,
             predictor=AccuracyPredictor.from_tensors(tensors, names, groups),
@@ -132,6 +136,7 @@ def published_subject(model: PublishedModel) -> Subject:
         name=f"{model.manifest.name}-{model.manifest.version}",
         kind="model",
         digest=model.digest,
+        epochs=None,
         tasks=tuple(Judged(t.name, t.kind, t.metric) for t in model.manifest.tasks),
         cost=model.cost,
         predictor=model.predictor,

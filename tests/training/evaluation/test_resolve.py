@@ -9,6 +9,7 @@ from tests.training.tiny import classifying
 from training.evaluation.resolve import Known, resolve
 from training.evaluation.subject import Run
 from training.recipe import Recipe
+from training.variants import RunName
 
 SHIPPED = ModelStore(default_root())
 
@@ -81,6 +82,17 @@ def test_foreign_folders_are_refused(tmp_path: Path) -> None:
     folder(tmp_path, "holidays")
     with pytest.raises(ValueError, match="holidays is no run folder of a known recipe"):
         resolve("holidays", KNOWN, tmp_path, SHIPPED)
+
+
+@pytest.mark.parametrize("variant", ["paper", "no-distillation"])
+def test_a_supernet_trained_otherwise_is_evaluated_if_its_folder_is_named(
+    tmp_path: Path, variant: str
+) -> None:
+    name = RunName("tiny", variant, 1, called="tiny")
+    folder(tmp_path, name.folder)
+    found = resolve(name.folder, KNOWN, tmp_path, SHIPPED)
+    assert isinstance(found, list)
+    assert [(r.name, r.recipe) for r in found] == [(name, name.applied(found[0].base))]
 
 
 @pytest.mark.parametrize("name", ["tiny-static", "tiny-single-animals-seed1"])

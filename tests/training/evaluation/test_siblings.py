@@ -30,7 +30,7 @@ def run(runs: Path, seed: int = 0) -> Run:
 
 def found(of: Run) -> dict[str, str | None]:
     """Variant to the folder it was found in."""
-    return {s.variant: s.path.parent.name if s.path else None for s in siblings(of, Ranks())}
+    return {s.variant: s.path.parent.name if s.path else None for s in siblings(of, 1, Ranks())}
 
 
 def test_every_baseline_stands_in_a_folder_of_its_own(runs: Path) -> None:
@@ -52,10 +52,10 @@ def test_a_seed_has_its_own_baselines_or_those_of_the_recipe(runs: Path) -> None
 
 def test_what_was_not_trained_is_missing_with_its_command(runs: Path) -> None:
     shutil.rmtree(runs / "tiny-single-flowers")
-    (missing,) = [s for s in siblings(run(runs, seed=1), Ranks()) if s.path is None]
+    (missing,) = [s for s in siblings(run(runs, seed=1), 1, Ranks()) if s.path is None]
     assert missing.options == "tiny --variant single:flowers --seed 1"
     called = replace(run(runs), name=RunName("tiny", called="own"))
-    (missing,) = [s for s in siblings(called, Ranks()) if s.path is None]
+    (missing,) = [s for s in siblings(called, 1, Ranks()) if s.path is None]
     assert missing.options == "own --variant single:flowers"
 
 
@@ -65,10 +65,19 @@ def test_what_is_still_in_training_is_missing(runs: Path) -> None:
     assert found(run(runs))["static"] is None
 
 
+def test_only_what_was_trained_for_as_long_is_compared(runs: Path) -> None:
+    static = siblings(run(runs), 2, Ranks())[0]
+    assert static.path is None
+    assert static.options == "tiny --variant static --epochs 2"
+    path = runs / "tiny-static" / "checkpoint.pt"
+    checkpoint.save(path, checkpoint.load(path) | {"epoch": 2})
+    assert siblings(run(runs), 2, Ranks())[0].path == path
+
+
 def test_a_baseline_trained_again_is_another_one(runs: Path) -> None:
-    before = [s.digest for s in siblings(run(runs), Ranks())]
+    before = [s.digest for s in siblings(run(runs), 1, Ranks())]
     path = runs / "tiny-static" / "checkpoint.pt"
     checkpoint.save(path, checkpoint.load(path) | {"trained": "again"})
-    after = [s.digest for s in siblings(run(runs), Ranks())]
+    after = [s.digest for s in siblings(run(runs), 1, Ranks())]
     assert before[0] != after[0]
     assert before[1:] == after[1:]
