@@ -184,7 +184,10 @@ def _control(report: Report, results: RunResults) -> None:
         report.figure("marginal", figure, caption)
     report.say("## Decoder widths for preferences (Fig. 8)")
     figure = task_figures.decoder_widths(results, results.decoders)
-    report.figure("decoder-widths", figure, "Preferences, and the decoders that they give")
+    caption = "Preferences, and the decoders that they give"
+    if any(t.kind == "classification" for t in results.tasks):
+        caption += "; on the right, a linear head's share of the features that its encoder gives"
+    report.figure("decoder-widths", figure, caption)
 
 
 def _predictor(report: Report, results: RunResults) -> None:
