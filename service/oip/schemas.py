@@ -42,10 +42,17 @@ class LoadBody(Body):
     parameters: Parameters = Field(default_factory=dict)
 
 
-class UnloadBody(Body):
-    """``version`` names one; without it the whole model goes."""
+class UnloadParameters(Body):
+    """What to unload."""
 
-    parameters: Parameters = Field(default_factory=dict)
+    version: str | int | None = Field(None, description="Without one the whole model goes.")
+    unload_dependents: bool = Field(False, description="Of Triton; no model depends on another.")
+
+
+class UnloadBody(Body):
+    """Which version to unload, or all."""
+
+    parameters: UnloadParameters = UnloadParameters()
 
 
 class IndexBody(Body):
