@@ -43,10 +43,10 @@ class LoadBody(Body):
 
 
 class UnloadParameters(Body):
-    """What to unload."""
+    """Which version to unload; without one the whole model goes."""
 
-    version: str | int | None = Field(None, description="Without one the whole model goes.")
-    unload_dependents: bool = Field(False, description="Of Triton; no model depends on another.")
+    version: str | int | None = None
+    unload_dependents: Annotated[bool, Field(description="Triton's; no model has any.")] = False
 
 
 class UnloadBody(Body):

@@ -119,7 +119,7 @@ async def test_a_body_of_another_type(service: Running, path: str, kind: str | N
     "path",
     [
         "/subnet",
-        "/predict?budget=0.005",
+        "/predict",
         "/curve",
         "/subnet/x/latency",
         "/v2/models/tiny/infer",
