@@ -94,8 +94,8 @@ class SubnetRequest:
         )
 
     def counts(self, unit: Unit) -> int:
-        """The budget in a cost model's counts, rounded so that a reported cost fits itself."""
-        return round(min(self.budget.value * unit.scale, 2.0**53))
+        """The most counts of a cost model that are within the budget."""
+        return _within(self.budget.value, unit.scale)
 
     def digest(self, model: PublishedModel) -> str:
         """SHA-256 of the request and the model version: equal requests have equal digests.
@@ -106,7 +106,7 @@ class SubnetRequest:
         if self.budget.kind == "gmacs":
             budget = self.budget.value
         elif self.budget.kind == "fraction":
-            budget = round(self.budget.value * model.full_macs) / GMACS.scale
+            budget = _within(self.budget.value, model.full_macs) / GMACS.scale
         elif self.latency is not None:
             budget.append(self.latency.digest)
         return canonical_digest(
@@ -117,6 +117,16 @@ class SubnetRequest:
             self.search,
             self.precision,
         )
+
+
+def _within(value: float, scale: float) -> int:
+    """The most counts whose cost, ``counts / scale``, is at most a value.
+
+    So a cost that was reported is a budget that it fits, and no budget is exceeded by a fraction of
+    a count.
+    """
+    nearest = round(min(value * scale, 2.0**53))
+    return nearest if nearest / scale <= value else nearest - 1
 
 
 def canonical_digest(*parts: Any) -> str:  # noqa: ANN401

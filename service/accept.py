@@ -13,8 +13,8 @@ _RANGES: dict[str, Form] = {
 }
 
 
-def negotiate(accept: str | None) -> Form:
-    """The form that an Accept header prefers; of equals the first named. JSON without one.
+def negotiate(accept: str) -> Form:
+    """The form that an Accept header prefers; of equals the first named. JSON where it is empty.
 
     Raises:
         NotAcceptableError: it names none that there is.

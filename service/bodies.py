@@ -17,16 +17,27 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def refuse_compressed(request: Request) -> None:
+    """Bodies are taken as they are: what unpacks to gigabytes is small on its way.
+
+    Raises:
+        UnsupportedMediaError: the body is said to be compressed.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaError("compressed bodies are not taken: leave out Content-Encoding")
+
+
 async def read_json(request: Request, model: type[Model]) -> Model:
     """A small JSON body as a model.
 
     Raises:
-        UnsupportedMediaError: the body is not said to be JSON.
+        UnsupportedMediaError: the body is not said to be JSON, or to be compressed.
         TooLargeError: more than 64 KiB.
         BadRequestError: not JSON. :class:`InvalidFieldsError`: JSON of another shape.
     """
     if media_type(request) != "application/json":
         raise UnsupportedMediaError("send JSON, with the header Content-Type: application/json")
+    refuse_compressed(request)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -41,7 +41,7 @@ def spent_by_known(model: PublishedModel, request: SubnetRequest, known: SubnetM
         case "gmacs":
             cost = known.gmacs
         case "fraction":
-            cost = known.gmacs / model.full_macs * GMACS.scale
+            cost = round(known.gmacs * GMACS.scale) / model.full_macs
         case "parameters":
             cost = known.parameters
         case "size_bytes":

@@ -37,25 +37,37 @@ class Bounds:
     """The most images."""
 
 
-def read(body: bytes, header_length: str | None) -> Request:
+def json_length(body: bytes, header: str | None) -> int:
+    """Bytes of a body that are JSON.
+
+    Args:
+        body: JSON, then the bytes of binary tensors.
+        header: how long the JSON is, in decimal; the whole body if None.
+
+    Raises:
+        BadRequestError: the header is no number, or a larger one than the body has bytes.
+    """
+    if header is None:
+        return len(body)
+    if not (header.isascii() and header.isdigit() and len(header) < 12):
+        raise BadRequestError(f"{HEADER} must be a number of bytes")
+    length = int(header)
+    if length > len(body):
+        raise BadRequestError(f"{HEADER} is {length}, and the body has {len(body)} bytes")
+    return length
+
+
+def read(body: bytes, json_bytes: int) -> Request:
     """Takes a body apart.
 
     Args:
         body: JSON, then the bytes of binary tensors.
-        header_length: how long the JSON is, in decimal; the whole body if None.
+        json_bytes: how long the JSON is, at most the whole body.
 
     Raises:
-        BadRequestError: the length is not one, or the JSON is not a request.
+        BadRequestError: the JSON is not a request.
     """
-    whole = memoryview(body)
-    if header_length is None:
-        return Request(_parsed(body), whole[len(whole) :])
-    if not (header_length.isascii() and header_length.isdigit() and len(header_length) < 12):
-        raise BadRequestError(f"{HEADER} must be a number of bytes")
-    length = int(header_length)
-    if length > len(whole):
-        raise BadRequestError(f"{HEADER} is {length}, and the body has {len(whole)} bytes")
-    return Request(_parsed(bytes(whole[:length])), whole[length:])
+    return Request(_parsed(body[:json_bytes]), memoryview(body)[json_bytes:])
 
 
 def tensor(request: Request, bounds: Bounds) -> NDArray[np.float32]:

@@ -147,7 +147,7 @@ class Repository:
             gmacs=used.metadata.gmacs,
         )
 
-    async def unload(self, name: str, version: Parameter | None) -> None:
+    async def unload(self, name: str, version: str | int | None) -> None:
         """Frees the memory of a version; or of all, and then the model is not ready any more.
 
         Raises:

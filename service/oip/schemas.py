@@ -42,10 +42,17 @@ class LoadBody(Body):
     parameters: Parameters = Field(default_factory=dict)
 
 
-class UnloadBody(Body):
-    """``version`` names one; without it the whole model goes."""
+class UnloadParameters(Body):
+    """Which version to unload; without one the whole model goes."""
 
-    parameters: Parameters = Field(default_factory=dict)
+    version: str | int | None = None
+    unload_dependents: Annotated[bool, Field(description="Triton's; no model has any.")] = False
+
+
+class UnloadBody(Body):
+    """Which version to unload, or all."""
+
+    parameters: UnloadParameters = UnloadParameters()
 
 
 class IndexBody(Body):

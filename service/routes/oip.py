@@ -6,10 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.errors import UnavailableError, UnsupportedMediaError
+from service.bodies import refuse_compressed
+from service.errors import UnavailableError
 from service.oip import describe
 from service.oip.dials import seconds as seconds_asked
-from service.oip.reading import HEADER, read
+from service.oip.reading import HEADER, json_length, read
 from service.oip.schemas import (
     InferAnswer,
     Live,
@@ -151,10 +152,10 @@ async def infer(
     full network.
     """
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaError("compressed bodies are not taken")
-    body, length = await request.body(), request.headers.get(HEADER)
-    if length is None and len(body) > _SMALL_BYTES:
+    refuse_compressed(request)
+    body = await request.body()
+    length = json_length(body, request.headers.get(HEADER))
+    if length > _SMALL_BYTES:
         asked = await asyncio.to_thread(read, body, length)
     else:
         asked = read(body, length)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from model_store.published import PublishedModel
 from service.accept import negotiate
-from service.bodies import media_type, parse_json
+from service.bodies import media_type, parse_json, refuse_compressed
 from service.errors import BadRequestError, UnprocessableError, UnsupportedMediaError
 from service.examples import example_of
 from service.openapi import prediction_body, problems
@@ -55,7 +55,7 @@ async def predict(request: Request) -> Response:
     """
     runtime = runtime_of(request)
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
-    form = negotiate(request.headers.get("accept"))
+    form = negotiate(",".join(request.headers.getlist("accept")))
     query, source = await _read(request)
     async with Patience(request.receive, seconds) as deadline:
         answered = await runtime.predictions.predict(query, source, form, deadline)
@@ -64,6 +64,7 @@ async def predict(request: Request) -> Response:
 
 
 async def _read(request: Request) -> tuple[PredictQuery, Source]:
+    refuse_compressed(request)
     kind = media_type(request)
     if kind == "multipart/form-data":
         return await _from_form(request)

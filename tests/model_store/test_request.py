@@ -4,10 +4,12 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_store.published import PublishedModel
 from model_store.request import SubnetRequest
-from model_store.subnet.cost import GMACS
+from model_store.subnet.cost import GMACS, Unit
 
 TASKS = ("animals", "semseg", "depth", "normals", "edges", "saliency")
 
@@ -88,6 +90,15 @@ def test_a_wrong_request_is_refused_with_what_would_be_right(
 @pytest.mark.parametrize("macs", [1, 635_484, 73_051_123, 9_431_200_001, 2**52 + 1])
 def test_a_reported_cost_is_a_budget_that_it_fits(tiny: PublishedModel, macs: int) -> None:
     assert request(tiny, budget=macs / 1e9).counts(GMACS) == macs
+
+
+@given(value=st.floats(1e-6, 1e3), full=st.integers(1, 2**40))
+def test_no_budget_is_exceeded_by_a_fraction_of_a_count(
+    tiny: PublishedModel, value: float, full: int
+) -> None:
+    for scale in (1e9, float(full)):
+        found = request(tiny, budget=value).counts(Unit("some", "of something", scale))
+        assert found / scale <= value < (found + 1) / scale
 
 
 def test_a_huge_budget_stays_a_number_that_the_search_can_hold(tiny: PublishedModel) -> None:

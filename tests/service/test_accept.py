@@ -11,7 +11,6 @@ from service.errors import NotAcceptableError
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
-        (None, "application/json"),
         ("", "application/json"),
         ("*/*", "application/json"),
         ("application/*", "application/json"),
@@ -26,7 +25,7 @@ from service.errors import NotAcceptableError
         ("image/png;q=nonsense, application/json;q=0.1", "application/json"),
     ],
 )
-def test_the_form_that_is_preferred(accept: str | None, form: str) -> None:
+def test_the_form_that_is_preferred(accept: str, form: str) -> None:
     assert negotiate(accept) == form
 
 

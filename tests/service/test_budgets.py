@@ -74,7 +74,16 @@ async def test_the_feasible_range_is_told_in_the_unit_of_the_budget(
     assert set(feasible) == {f"min_{kind}", f"max_{kind}"}
     for edge in feasible.values():
         body["budget"] = {kind: edge if least < 1 else int(edge)}
-        assert (await service.http.post("/subnet", json=body)).status_code == 200
+        answer = await service.http.post("/subnet", json=body)
+        assert answer.status_code == 200
+        assert answer.json()["cost"][kind] <= edge
+
+
+async def test_less_than_a_multiply_accumulate_too_little_is_too_little(service: Running) -> None:
+    macs = service.model.cost.of(service.model.space.smallest())
+    for missing, status in ((0.0, 200), (0.4, 422)):
+        body = {"budget": {"gmacs": (macs - missing) / 1e9}}
+        assert (await service.http.post("/subnet", json=body)).status_code == status
 
 
 async def test_predictions_take_any_kind_as_a_flat_field(service: Running) -> None:

@@ -1,6 +1,6 @@
 """Serving in a fresh virtual environment, installed as a user installs it: without torch.
 
-Slow (a minute or two) and the only test that needs a package index. Leave it out with
+Slow (a minute or two), and needs a package index. Leave it out with
 ``--ignore tests/service/test_fresh_environment.py``; ``test_server.py`` has a fast stand-in.
 """
 

@@ -1,6 +1,7 @@
 """Whatever is sent is answered with 4xx problem+json that says what was wrong."""
 
 import base64
+import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -112,6 +113,29 @@ async def test_a_body_of_another_type(service: Running, path: str, kind: str | N
     headers = {} if kind is None else {"content-type": kind}
     response = await service.http.post(path, content=b"{}", headers=headers)
     refused(response, 415)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/subnet",
+        "/predict",
+        "/curve",
+        "/subnet/x/latency",
+        "/v2/models/tiny/infer",
+        "/v2/repository/index",
+        "/v2/repository/models/tiny/load",
+        "/v2/repository/models/tiny/unload",
+    ],
+)
+async def test_a_body_that_is_compressed(service: Running, path: str) -> None:
+    body = gzip.compress(json.dumps({"budget": OK}).encode())
+    headers = {**JSON, "content-encoding": "gzip"}
+    response = await service.http.post(path, content=body, headers=headers)
+    assert "Content-Encoding" in refused(response, 415)
+    headers["content-encoding"] = "Identity"
+    response = await service.http.post(path, content=b"{", headers=headers)
+    refused(response, 400)
 
 
 async def test_a_body_that_is_too_large_with_a_length(service: Running) -> None:

@@ -73,16 +73,6 @@ async def test_metrics_count_requests_by_route_and_status(service: Running) -> N
     assert await service.metric("slimdial_execution_provider_info", provider=provider) == 1
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [("/livez", 200), ("/predict", 405), ("/subnet", 405), ("/livez/", 307)],
-)
-async def test_shortcuts_lead_to_no_other_answers(service: Running, path: str, status: int) -> None:
-    response = await service.http.get(path)
-    assert response.status_code == status
-    assert ("allow" in response.headers) == (status == 405)
-
-
 async def test_metrics_tell_what_is_dialled_and_what_is_served(service: Running) -> None:
     gmacs = (await service.dial(0.5))["gmacs"]
     await service.http.post("/subnet", json={"budget": {"fraction": 0.9}})

@@ -207,6 +207,15 @@ async def test_pictures_are_for_people(service: Running) -> None:
         assert np.array_equal(np.asarray(drawn), palette[labels])
 
 
+async def test_a_header_on_several_lines_is_one(service: Running) -> None:
+    lines = [("content-type", "image/png"), ("accept", "text/html")]
+    lines.append(("accept", "application/x-npz"))
+    response = await service.http.post(
+        f"/predict?budget={service.gmacs(0.5)}", content=encoded(picture()), headers=lines
+    )
+    assert response.headers["content-type"] == "application/x-npz"
+
+
 @pytest.mark.parametrize(
     ("accept", "task", "status"),
     [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.oip.reading import HEADER
+from service.oip.reading import HEADER, Request, read
 from service.settings import Settings
 from tests.service.running import Running, running
 from tests.tiny import publish_tiny
@@ -172,6 +172,38 @@ async def test_a_version_is_unloaded_alone(service: Running) -> None:
     # It is a version nevertheless: by its id and, in the cache, by its number.
     for version in (small["version"], small["number"]):
         assert (await service.http.get(f"/v2/models/tiny/versions/{version}")).is_success
+
+
+@pytest.mark.parametrize("parameters", [{"versoin": "1"}, {"version": True}, {"version": 1.5}])
+async def test_a_mistake_in_an_unload_unloads_nothing(
+    service: Running, parameters: dict[str, Any]
+) -> None:
+    repository = "/v2/repository/models/tiny"
+    await service.http.post(f"{repository}/load")
+    answer = await service.http.post(f"{repository}/unload", json={"parameters": parameters})
+    assert next(iter(parameters)) in is_problem(answer, 400)
+    assert (await service.http.get("/v2/models/tiny/ready")).is_success
+    assert len(service.runtime.sessions) == 1
+
+
+@pytest.mark.parametrize("header", [True, False])
+async def test_long_json_is_parsed_where_it_holds_nobody_up(
+    service: Running, header: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed_in: list[threading.Thread] = []
+
+    def seen(body: bytes, json_bytes: int) -> Request:
+        parsed_in.append(threading.current_thread())
+        return read(body, json_bytes)
+
+    monkeypatch.setattr("service.routes.oip.read", seen)
+    grey = {"name": "image", "shape": [1, 3, 32, 32], "datatype": "FP32", "data": [0.5] * 3072}
+    body = json.dumps({"inputs": [grey]}).encode()
+    for content, elsewhere in ((body, False), (body + b" " * (1 << 16), True)):
+        headers = {HEADER: str(len(content))} if header else {}
+        answer = await service.http.post("/v2/models/tiny/infer", content=content, headers=headers)
+        assert answer.is_success, answer.text
+        assert (parsed_in.pop() is not threading.main_thread()) == elsewhere
 
 
 async def test_a_service_that_leaves_is_alive_and_not_ready(service: Running) -> None:
