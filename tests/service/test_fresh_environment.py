@@ -50,6 +50,9 @@ def test_serving_works_where_torch_was_never_installed(models_root: Path, tmp_pa
     assert "slimdial" in listed
     assert "torch" not in listed
     subprocess.run([*pip, "check"], check=True)
+    train = subprocess.run([environment / "bin" / "slimdial-train"], capture_output=True, text=True)
+    assert train.returncode == 1
+    assert train.stderr.startswith("slimdial-train needs PyTorch")
 
     command = (str(environment / "bin" / "slimdial"),)
     arguments = ["--models-root", str(models_root)]
