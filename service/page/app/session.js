@@ -187,7 +187,7 @@ export function createSession(changed) {
       set({ said: `${name(i)}sub-network of ${subnet.gmacs.toPrecision(3)} GMACs is shown` });
       await Promise.all([measure(subnet.subnet_id, signal), trace(model, setting, signal)]);
     } catch (problem) {
-      if (problem.name === "AbortError") return;
+      if (signal.aborted) return;
       setRun(i, { stage: "idle", problem });
       failed(problem);
     }
