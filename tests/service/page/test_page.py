@@ -227,7 +227,7 @@ def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(seen: Lookin
     ("name", "content", "words"),
     [
         ("large.png", encoded(picture(900, 900)), "too many pixels"),
-        ("letter.png", b"Dear service", "not an image"),
+        ("letter.png", b"Dear service", "Not an image"),
     ],
 )
 def test_a_picture_that_cannot_be_used_is_explained(
