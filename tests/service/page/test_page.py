@@ -100,7 +100,8 @@ def test_all_that_is_said_of_a_sub_network_is_what_the_api_says(
         assert float(loss) == pytest.approx(subnet["predicted"][task["name"]]["loss"], rel=5e-3)
         exact = answer["measured"][task["name"]]["value"]
         share = 100 if measured.endswith("%") else 1
-        assert float(measured.rstrip(" %°")) == pytest.approx(share * exact, abs=0.06)
+        rounding = 0.06 if measured[-1] in "%°" else 6e-4
+        assert float(measured.rstrip(" %°")) == pytest.approx(share * exact, abs=rounding)
     animals = answer["outputs"]["animals"]
     best = max(zip(animals["probabilities"], animals["labels"], strict=True))
     first = seen.tile("animals").locator(".ranking li:not(.who)").first
@@ -151,12 +152,11 @@ def test_progress_is_shown_while_a_sub_network_is_cut_out(seen: Looking) -> None
 
 def test_another_model_or_fewer_settings_end_what_is_awaited(look: Open) -> None:
     seen = look(model="tiny").settled()
-    held: list[Route] = []
     for leaves in (
         lambda: seen.page.get_by_role("combobox", name="Model").select_option("timed"),
         lambda: seen.button("Compare").click(),
     ):
-        seen.page.route("**/subnet", lambda route: held.append(route))
+        seen.page.route("**/subnet", lambda _: None)  # is never answered
         with seen.page.expect_request("**/subnet"):
             seen.button("Compare").click()
         leaves()
