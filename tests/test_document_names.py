@@ -1,11 +1,14 @@
 """What the documents name exists: settings, metrics, what ships, what a symbol of the paper is."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from model_store.published import ModelStore, default_root
 from service.metrics import Metrics
+from service.profiles import Profiles, place_of
+from service.providers import choose_device
 from service.settings import Settings
 from tests.documents.blocks import DOCUMENTS, ROOT, rows
 
@@ -32,6 +35,14 @@ def test_the_page_on_the_service_has_every_setting() -> None:
     table = rows("docs/service.md", ("`SLIMDIAL_...`", "default", "what"))
     named = [name for row in table for name in re.findall(r"`([A-Z_]+)`", row[0])]
     assert sorted(named) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_profiles_lie_where_the_page_on_milliseconds_says(tmp_path: Path) -> None:
+    model, device = ModelStore(default_root()).open("caltech100"), choose_device("cpu", 1)
+    file = Profiles(tmp_path, place_of(device, "fp32")).path_of(model)
+    assert file.parent.parent == tmp_path
+    page = (ROOT / "docs/how-to/milliseconds.md").read_text()
+    assert f"`{file.parent.name}/` in the data folder" in page
 
 
 def test_metrics_that_are_named_exist() -> None:

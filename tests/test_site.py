@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from service.app import create_app
 from service.settings import Settings
 from tests.browser import chromium
-from tests.documents.blocks import ROOT
+from tests.documents.blocks import DOCUMENTS, ROOT
 from website.links import Document, for_site, linked
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
@@ -76,6 +76,12 @@ def test_the_http_reference_has_every_route(site: Path, tmp_path: Path) -> None:
     for path, methods in create_app(Settings(data_dir=tmp_path)).openapi()["paths"].items():
         for method in methods:
             assert f"<code>{method.upper()} {path}</code>" in page
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere_in_the_repository_too(document: str) -> None:
+    targets = linked((ROOT / document).read_text(), Document("", document))
+    assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
 def test_a_link_leads_to_the_same_document_in_both_places() -> None:

@@ -5,12 +5,14 @@ Slow (a minute or two), and needs a package index. Leave it out with
 """
 
 import os
+import re
 import shutil
 import subprocess
 import venv
 from pathlib import Path
 
 import httpx
+from packaging.utils import canonicalize_name
 
 from tests.service.process import serving
 from tests.service.running import encoded, picture
@@ -46,10 +48,16 @@ def test_serving_works_where_torch_was_never_installed(models_root: Path, tmp_pa
         ],
         check=True,
     )
-    listed = subprocess.run([*pip, "list"], check=True, capture_output=True, text=True).stdout
-    assert "slimdial" in listed
-    assert "torch" not in listed
+    freeze = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout
+    installed = {canonicalize_name(re.split(r"==| @ ", line)[0]) for line in freeze.splitlines()}
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()[1:]
+    pinned = {canonicalize_name(line.partition("==")[0]) for line in constraints}
+    assert installed - pinned == {"slimdial"}
+    assert "torch" not in installed
     subprocess.run([*pip, "check"], check=True)
+    train = subprocess.run([environment / "bin" / "slimdial-train"], capture_output=True, text=True)
+    assert train.returncode == 1
+    assert train.stderr.startswith("slimdial-train needs PyTorch")
 
     command = (str(environment / "bin" / "slimdial"),)
     arguments = ["--models-root", str(models_root)]

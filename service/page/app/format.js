@@ -1,4 +1,4 @@
-// Numbers as a person reads them.
+// Numbers, and the service's words, as a person reads them.
 
 const SHARES = new Set(["miou", "top1", "f1", "iou", "accuracy"]);
 const NAMES = {
@@ -34,6 +34,10 @@ export const bytes = (value) =>
 
 export const count = (value) =>
   value < 1e6 ? `${(value / 1e3).toFixed(0)} k` : `${(value / 1e6).toFixed(2)} M`;
+
+/** The service's words as a sentence: they come in lower case, without a full stop. */
+export const sentence = (words) =>
+  words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
 
 /** The kinds of budget that the page offers, and how each is written. */
 export const BUDGETS = {

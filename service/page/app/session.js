@@ -97,6 +97,7 @@ export function createSession(changed) {
       const [model, listed] = await Promise.all([api.get(path), api.get(`${path}/examples`)]);
       const examples = await Promise.all(listed.examples.map(withThumbnail(path)));
       if (wanted !== name) return;
+      state.settings.forEach((_, i) => leave(i));
       state.examples.forEach(({ url }) => URL.revokeObjectURL(url));
       const kept = state.picture?.example === null ? state.picture : null;
       set({
@@ -155,13 +156,18 @@ export function createSession(changed) {
 
   /** Asks for the sub-network of a setting and what it says, once the dial has come to rest. */
   function refresh(i, pause = PAUSE_MS) {
-    clearTimeout(waiting[i]);
+    leave(i);
     waiting[i] = setTimeout(() => run(i), pause);
     setRun(i, { stage: "dialling", since: performance.now() });
   }
 
-  async function run(i) {
+  /** Lets go of what a setting waits for, whose answer nobody wants any more. */
+  function leave(i) {
+    clearTimeout(waiting[i]);
     controllers[i]?.abort();
+  }
+
+  async function run(i) {
     const controller = new AbortController();
     controllers[i] = controller;
     const { signal } = controller;
@@ -181,7 +187,7 @@ export function createSession(changed) {
       set({ said: `${name(i)}sub-network of ${subnet.gmacs.toPrecision(3)} GMACs is shown` });
       await Promise.all([measure(subnet.subnet_id, signal), trace(model, setting, signal)]);
     } catch (problem) {
-      if (problem.name === "AbortError") return;
+      if (signal.aborted) return;
       setRun(i, { stage: "idle", problem });
       failed(problem);
     }
@@ -240,7 +246,7 @@ export function createSession(changed) {
     /** A second setting beside the first: at first the same preference at the least budget. */
     compare(on) {
       if (!on) {
-        controllers[1]?.abort();
+        leave(1);
         set({ settings: [state.settings[0]], runs: [state.runs[0]], active: 0 });
         return;
       }

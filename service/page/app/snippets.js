@@ -10,7 +10,7 @@ const pythonic = (value) => JSON.stringify(value).replaceAll(":", ": ").replaceA
 /** curl: the prediction, with the dials in the request. */
 export function curl({ model, picture }, setting) {
   const dial = dialOf(model, setting);
-  const bearer = key.get() ? ` \\\n  -H "Authorization: Bearer $SLIMDIAL_KEY"` : "";
+  const bearer = key.get() ? ` \\\n  -H "Authorization: Bearer $SLIMDIAL_API_KEY"` : "";
   if (picture?.example === null) {
     return `curl -s ${address()}/predict${bearer} \\\n  -F ${quoted(`image=@${picture.name}`)} \\\n  -F ${quoted(`request=${JSON.stringify(dial)}`)}`;
   }
@@ -22,10 +22,12 @@ export function curl({ model, picture }, setting) {
 /** Python: the same with the project's client, and the ONNX file. */
 export function python({ model, picture }, setting) {
   const { budget, preference } = dialOf(model, setting);
-  const bearer = key.get() ? ", headers=headers" : "";
   const example = picture !== null && picture.example !== null;
+  // The client finds the key in the environment by itself.
+  const keyed = example && key.get();
+  const bearer = keyed ? ", headers=headers" : "";
   const imports = [
-    ...(key.get() ? ["import os"] : []),
+    ...(keyed ? ["import os"] : []),
     ...(example ? ["from urllib.request import Request, urlopen"] : []),
   ];
   const path = example && `/models/${model.name}/examples/${picture.example}/picture`;
@@ -35,9 +37,9 @@ export function python({ model, picture }, setting) {
     "from service.client import Client",
     "",
     `url = ${JSON.stringify(address())}`,
-    ...(key.get() ? [`headers = {"Authorization": f"Bearer {os.environ['SLIMDIAL_KEY']}"}`] : []),
+    ...(keyed ? [`headers = {"Authorization": f"Bearer {os.environ['SLIMDIAL_API_KEY']}"}`] : []),
     ...(example ? [`image = urlopen(Request(url + ${JSON.stringify(path)}${bearer})).read()`] : []),
-    `with Client(url${bearer}) as client:`,
+    "with Client(url) as client:",
     "    subnet = client.subnet(",
     `        model=${JSON.stringify(model.name)},`,
     `        budget=${pythonic(budget)},`,

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.service.running import encoded, picture
 
 Shoot = Callable[..., None]
 OWN = "Open a picture"
+SHELLS = {"curl": ["bash", "-c"], "Python": [sys.executable, "-c"]}
 KINDS = ("animals", "semseg", "depth", "normals", "edges", "saliency")
 
 
@@ -77,6 +78,36 @@ def test_a_moved_dial_is_answered_by_the_sub_network_that_the_api_gives(
     expect(seen.status).to_contain_text(f"{subnet['gmacs']:.3g}"[:5])
 
 
+def test_all_that_is_said_of_a_sub_network_is_what_the_api_says(
+    seen: Looking, page_url: str
+) -> None:
+    seen.complete()
+    budget = {"gmacs": float(seen.exact.input_value())}
+    dial = {"model": "tiny", "budget": budget, "preference": dict.fromkeys(KINDS, 0.5)}
+    subnet = httpx.post(f"{page_url}/subnet", json=dial).json()
+    answer = httpx.post(f"{page_url}/predict", json=dial | {"example": "0"}).json()
+    model = httpx.get(f"{page_url}/models/tiny").json()
+
+    assert seen.fact("Size") == f"{subnet['size_bytes'] / 1e3:.0f} kB"
+    assert re.fullmatch(r"[\d.]+ ms", seen.fact("Latency"))
+    bars = seen.page.locator(".widths g title").all_text_contents()
+    assert sorted(int(re.findall(r": (\d+) of", bar)[0]) for bar in bars) == sorted(
+        subnet["channels"].values()
+    )
+    for task in model["tasks"]:
+        row = seen.page.locator("table.quality tr").filter(has_text=task["name"])
+        loss, _, measured = row.locator("td").all_inner_texts()[2:]
+        assert float(loss) == pytest.approx(subnet["predicted"][task["name"]]["loss"], rel=5e-3)
+        exact = answer["measured"][task["name"]]["value"]
+        share = 100 if measured.endswith("%") else 1
+        rounding = 0.06 if measured[-1] in "%°" else 6e-4
+        assert float(measured.rstrip(" %°")) == pytest.approx(share * exact, abs=rounding)
+    animals = answer["outputs"]["animals"]
+    best = max(zip(animals["probabilities"], animals["labels"], strict=True))
+    first = seen.tile("animals").locator(".ranking li:not(.who)").first
+    expect(first).to_have_text(re.compile(rf"{best[1]}\s*{100 * best[0]:.0f} %"))
+
+
 def test_every_kind_of_budget_that_the_model_has_can_be_dialled(seen: Looking) -> None:
     seen.page.get_by_role("radio", name="Fraction").check(force=True)
     expect(seen.budget).to_have_attribute("aria-valuetext", re.compile(r"^\d+ %$"))
@@ -117,6 +148,21 @@ def test_progress_is_shown_while_a_sub_network_is_cut_out(seen: Looking) -> None
     seen.page.unroute("**/subnet")
     seen.settled()
     expect(progress).to_have_count(0)
+
+
+def test_another_model_or_fewer_settings_end_what_is_awaited(look: Open) -> None:
+    seen = look(model="tiny").settled()
+    for leaves in (
+        lambda: seen.page.get_by_role("combobox", name="Model").select_option("timed"),
+        lambda: seen.button("Compare").click(),
+    ):
+        seen.page.route("**/subnet", lambda _: None)  # is never answered
+        with seen.page.expect_request("**/subnet"):
+            seen.button("Compare").click()
+        leaves()
+        seen.page.unroute("**/subnet")
+        seen.settled()
+        expect(seen.page.get_by_role("radio", name="Setting B")).to_have_count(0)
 
 
 def test_a_picture_can_be_opened_by_button(seen: Looking, tmp_path: Path) -> None:
@@ -170,7 +216,7 @@ def test_two_settings_stand_beside_each_other(look: Open, shoot: Shoot) -> None:
 def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(seen: Looking) -> None:
     seen.exact.fill("0.0000001")
     seen.exact.press("Enter")
-    expect(seen.alert).to_contain_text("budgets lie between")
+    expect(seen.alert).to_contain_text(re.compile(r"done\. A budget of .* budgets lie .* GMACs\."))
     seen.button("Use the least").click()
     expect(seen.budget).to_have_value("0")
     expect(seen.alert).to_have_count(0)
@@ -181,7 +227,7 @@ def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(seen: Lookin
     ("name", "content", "words"),
     [
         ("large.png", encoded(picture(900, 900)), "too many pixels"),
-        ("letter.png", b"Dear service", "not an image"),
+        ("letter.png", b"Dear service", "Not an image"),
     ],
 )
 def test_a_picture_that_cannot_be_used_is_explained(
@@ -240,8 +286,10 @@ def test_a_key_is_asked_for_where_one_is_needed(
         key.press("Enter")
         seen.settled()
         assert seen.page.evaluate("sessionStorage.getItem('slimdial-key')") == good
-        expect(seen.page.locator("pre").first).to_contain_text("$SLIMDIAL_KEY")
         assert good not in seen.page.content()
+        keyed = {"SLIMDIAL_API_KEY": good}
+        answer = json.loads(pasted(seen, "curl", tmp_path, keyed))
+        assert pasted(seen, "Python", tmp_path, keyed).split()[0] == answer["subnet_id"]
 
         change_keys(file, lambda keys: (keys.without("good"), None))
         while httpx.get(f"{process.url}/models", headers={"x-api-key": good}).is_success:
@@ -293,23 +341,24 @@ def test_what_is_copied_does_what_the_page_does(seen: Looking, tmp_path: Path, o
     seen.settled()
     with seen.page.expect_download() as download:
         seen.button("Download ONNX").click()
-    said: dict[str, str] = {}
-    for name, command in (("curl", ["bash", "-c"]), ("Python", [sys.executable, "-c"])):
-        seen.button(f"Copy {name}").click()
-        expect(seen.status).to_have_text(f"{name} copied")
-        text = seen.page.evaluate("navigator.clipboard.readText()")
-        done = subprocess.run(
-            [*command, text],
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        said[name] = done.stdout
-    answer: dict[str, Any] = json.loads(said["curl"])
+    answer: dict[str, Any] = json.loads(pasted(seen, "curl", tmp_path))
     assert set(answer["outputs"]) == set(KINDS)
     assert ("measured" in answer) is not own
-    assert said["Python"].split()[0] == answer["subnet_id"]
+    assert pasted(seen, "Python", tmp_path).split()[0] == answer["subnet_id"]
     assert (tmp_path / "tiny.onnx").read_bytes() == download.value.path().read_bytes()
+
+
+def pasted(seen: Looking, name: str, folder: Path, environ: Mapping[str, str] = {}) -> str:
+    """What a snippet prints, copied by its button and run in a folder."""
+    seen.button(f"Copy {name}").click()
+    expect(seen.status).to_have_text(f"{name} copied")
+    done = subprocess.run(
+        [*SHELLS[name], seen.page.evaluate("navigator.clipboard.readText()")],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

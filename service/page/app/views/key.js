@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
+import { sentence } from "../format.js";
 
 // Once it is in the document; here it is not there yet.
 const open = (dialog) =>
@@ -18,7 +19,7 @@ export const keyDialog = ({ state, useKey }) => {
       <form @submit=${use}>
         <h2 id="key-title">This service needs a key</h2>
         ${state.keyAsked.refused
-          ? html`<p role="alert">That key was not taken. ${state.keyAsked.words}</p>`
+          ? html`<p role="alert">That key was not taken. ${sentence(state.keyAsked.words)}</p>`
           : html`<p>Whoever runs it gives you one. It is kept until this tab is closed.</p>`}
         <label class="stack">API key
           <input name="key" type="password" autocomplete="off" required autofocus />

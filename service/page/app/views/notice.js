@@ -1,10 +1,11 @@
 // What went wrong, in the service's words, and what can be done about it.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { sentence } from "../format.js";
 
 export const notice = (session, problem) => html`
   <div class="notice" role="alert">
-    <p><strong>${title(problem)}</strong> ${problem.message}</p>
+    <p><strong>${title(problem)}</strong> ${sentence(problem.message)}</p>
     ${more(problem)} ${mend(session, problem)}
   </div>
 `;
