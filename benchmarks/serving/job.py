@@ -51,11 +51,11 @@ def make_job(url: str, model: str, folder: Path) -> Job:
     tasks = [{k: t[k] for k in ("name", "kind", "labels")} for t in about["tasks"]]
     size = {k: about["input"][k] for k in ("height", "width")}
     (folder / "tasks.json").write_text(json.dumps({**size, "tasks": tasks}))
-    return Job(folder, tuple(_pictures(folder)))
+    return Job(folder, tuple(pictures(folder)))
 
 
-def _pictures(folder: Path) -> list[Body]:
-    """The examples of ``rooms``, as the JPEGs that a camera would send."""
+def pictures(folder: Path) -> list[Body]:
+    """The examples of ``rooms``, as the JPEGs that a camera would send, written to a folder."""
     found = []
     for source in sorted((default_root() / "rooms").glob("*/examples/*.png")):
         target = folder / f"{source.stem}.jpg"

@@ -42,7 +42,7 @@ class Row:
     noop: Ratio | None
     """Requests a second that do nothing: slimdial's over this server's."""
     memory: float
-    """Idle: this server's over slimdial's."""
+    """Idle: this server's over slimdial's; see also :mod:`benchmarks.serving.memory`."""
     cpu: Ratio
     """Processor time of a prediction: this server's over slimdial's."""
     client_share: float
@@ -82,11 +82,6 @@ class Rounds:
             for t in self._turns
             if (t.server, t.configuration, t.kind) == (server, configuration, kind)
         }
-
-    def leanest_mb(self, server: str) -> float:
-        """The least memory that one of a server's configurations takes, idle."""
-        found = [t.pss_mb for t in self._turns if t.server == server and t.pss_mb]
-        return min(found, default=float("nan"))
 
     def best(self, server: str) -> str:
         """The configuration with the most predictions a second."""
@@ -155,7 +150,6 @@ def row(rounds: Rounds, server: str, configuration: str) -> Row:
 
 def verdicts(turns: Sequence[Turn]) -> list[Verdict]:
     """The targets, against each server's best configuration."""
-    rounds = Rounds(turns)
     rows = {r.server: r for r in best_rows(turns)}
     peers = [r for s, r in rows.items() if s not in (SLIMDIAL.name, BARE, ENCODED)]
     over = rows[BARE].predict
@@ -172,10 +166,6 @@ def verdicts(turns: Sequence[Turn]) -> list[Verdict]:
             target = "at least 0.9" if plain else "above 1"
             reached = r.noop.median > least
             found.append(Verdict(f"no-op over {r.server}", target, str(r.noop), reached))
-        if r.server != FASTAPI.name:
-            memory = rounds.leanest_mb(r.server) / rounds.leanest_mb(SLIMDIAL.name)
-            what = f"memory of {r.server} over ours, each at its least"
-            found.append(Verdict(what, "above 1", f"{memory:.2f}", memory > 1))
     return found
 
 
