@@ -76,23 +76,25 @@ class CostModel:
         self.terms = tuple(terms)
         self.unit = unit
         self.block = block
-        # Inputs and outputs of all terms in one product: searches cost one candidate at a time.
-        both_UG, self._both_U = self._matrix([t.inputs for t in terms] + [t.outputs for t in terms])
-        self._both_GU = np.ascontiguousarray(both_UG.T)
-        sliced_U = both_UG.any(axis=1)
-        self._block_U = np.where(sliced_U, float(block), 1.0) if block > 1 else None
-        self._positions_T = np.array([t.positions * t.kernel for t in terms], dtype=np.float64)
-
-    def _matrix(self, dims: list[Dim]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        by_group_TG = np.zeros((len(dims), len(self.space.groups)))
-        fixed_T = np.zeros(len(dims))
-        for row, dim in enumerate(dims):
+        # Many terms multiply the same two dimensions, so the cost is a quadratic form of fewer.
+        dims = list(dict.fromkeys(d for t in terms for d in (t.inputs, t.outputs)))
+        index = {dim: d for d, dim in enumerate(dims)}
+        by_group_DG = np.zeros((len(dims), len(space.groups)))
+        self._fixed_D = np.zeros(len(dims))
+        for dim, d in index.items():
             for segment in dim:
                 if isinstance(segment, str):
-                    by_group_TG[row, self.space.index[segment]] += 1
+                    by_group_DG[d, space.index[segment]] += 1
                 else:
-                    fixed_T[row] += segment
-        return by_group_TG, fixed_T
+                    self._fixed_D[d] += segment
+        self._by_group_GD = np.ascontiguousarray(by_group_DG.T)
+        sliced_D = by_group_DG.any(axis=1)
+        self._block_D = np.where(sliced_D, float(block), 1.0) if block > 1 else None
+        self._positions_DD = np.zeros((len(dims), len(dims)))
+        for term in terms:
+            self._positions_DD[index[term.inputs], index[term.outputs]] += (
+                term.positions * term.kernel
+            )
 
     def for_tasks(self, tasks: Collection[str]) -> "CostModel":
         """The cost model of the encoder and the decoders of these tasks only."""
@@ -102,14 +104,10 @@ class CostModel:
     def counts(self, channels_PG: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cost of a population given as channel counts [P, G]; shape [P]. Exact."""
         # Every product and sum is an integer below 2^53, so float64 (BLAS) is exact.
-        channels = channels_PG.astype(np.float64)
-        both_PU = channels @ self._both_GU + self._both_U
-        if self._block_U is not None:
-            both_PU = np.ceil(both_PU / self._block_U) * self._block_U
-        terms = len(self.terms)
-        counts_P: NDArray[np.float64] = (
-            both_PU[:, :terms] * both_PU[:, terms:]
-        ) @ self._positions_T
+        sizes_PD = channels_PG.astype(np.float64) @ self._by_group_GD + self._fixed_D
+        if self._block_D is not None:
+            sizes_PD = np.ceil(sizes_PD / self._block_D) * self._block_D
+        counts_P: NDArray[np.float64] = np.vecdot(sizes_PD @ self._positions_DD, sizes_PD)
         return counts_P.astype(np.int64)
 
     def of(self, architecture: Architecture) -> int:
