@@ -71,7 +71,6 @@ def collective_loss(
     raw: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
     shares: Shares,
-    label_smoothing: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """This rank's part of L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
 
@@ -85,7 +84,7 @@ def collective_loss(
         if share is None:
             continue
         output = raw[task.name]
-        loss = task_loss(task, output, targets[task.name], share.positive, label_smoothing)
+        loss = task_loss(task, output, targets[task.name], share.positive)
         # Without labels here but elsewhere, the backward pass must still run: it synchronises.
         parts[task.name] = (
             output.float().flatten()[:0].sum() if loss is None else loss * share.labels

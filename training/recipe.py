@@ -110,9 +110,6 @@ class TrainingConfig:
     """Weight λ of the CI-KD loss."""
     prediction_distillation: float = 0.0
     """Weight of the distillation of the SuperNet's predictions, which the paper does without."""
-    label_smoothing: float = 0.0
-    """Probability that training spreads over all classes instead of the true one (Szegedy et al.
-    2016), for classification and segmentation; measured losses are never smoothed."""
     sandwich: int = 4
     """Networks b per step: the largest, the smallest and b - 2 random ones; 1 for a static network,
     which has one width alone."""
@@ -122,8 +119,6 @@ class TrainingConfig:
     """How the learning rate changes over the run (:mod:`training.schedule`)."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label smoothing lies in [0, 1), found {self.label_smoothing}")
         if self.sandwich < 1:
             raise ValueError(f"a sandwich has at least 1 network, found {self.sandwich}")
         if self.epochs < 1 or self.batch_size < 2:

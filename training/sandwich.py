@@ -65,7 +65,7 @@ def accumulate_gradients(
         x_NCHW: normalised images; of several ranks, each has its part of the batch.
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
-        config: the weights of the distillation losses, and label smoothing.
+        config: the weights of the distillation losses.
         ranks: the processes that the batch is spread over.
 
     Returns:
@@ -77,14 +77,14 @@ def accumulate_gradients(
     bfloat16 = torch.autocast(x_NCHW.device.type, torch.bfloat16)
     with bfloat16:
         raw, z = supernet(x_NCHW, architectures[0])
-    largest, by_task = collective_loss(tasks, raw, targets, shares, config.label_smoothing)
+    largest, by_task = collective_loss(tasks, raw, targets, shares)
     largest.backward()  # type: ignore[no-untyped-call]
     teacher = {name: output.detach() for name, output in raw.items()}
     z, smallest, distilled = z.detach(), largest, torch.zeros_like(largest)
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
-        collective, _ = collective_loss(tasks, raw, targets, shares, config.label_smoothing)
+        collective, _ = collective_loss(tasks, raw, targets, shares)
         kd = ci_kd(z, child_z) * (shares.images / (len(architectures) - 1))
         loss = collective + config.distillation * kd
         if config.prediction_distillation:

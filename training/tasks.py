@@ -53,7 +53,6 @@ def task_loss(
     raw: Tensor,
     target: Tensor,
     positive_share: float | None = None,
-    label_smoothing: float = 0.0,
 ) -> Tensor | None:
     """The loss L_n of one task, or None where the batch has no ground truth for it.
 
@@ -65,7 +64,6 @@ def task_loss(
             [N, H, W] in {0, 1} (IGNORE where absent).
         positive_share: share of the positive pixels in a batch of which this is a part; None if
             this is the whole batch.
-        label_smoothing: see :class:`training.recipe.TrainingConfig`.
 
     Returns:
         classification and segmentation: cross-entropy; depth: L1 of the logarithm, which bounds
@@ -81,7 +79,7 @@ def task_loss(
         valid = target != IGNORE
         if not valid.any():
             return None
-        return F.cross_entropy(raw, target, ignore_index=IGNORE, label_smoothing=label_smoothing)
+        return F.cross_entropy(raw, target, ignore_index=IGNORE)
     if task.kind == "depth":
         valid = target > 0
         if not valid.any():

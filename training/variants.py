@@ -82,7 +82,7 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
       that it takes about as many steps as the SuperNet, each a fraction of the cost.
     - ``no-distillation``: the SuperNet without distillation (ECMT Table 4).
     - ``paper``: the SuperNet and its predictor trained to the letter of ECMT, without what this
-      project adds: CI-KD is all the distillation, labels are not smoothed.
+      project adds: CI-KD is all the distillation.
 
     Raises:
         ValueError: there is no such variant, or no such task.
@@ -108,7 +108,7 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
 def _as_published(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
-        training=replace(recipe.training, prediction_distillation=0.0, label_smoothing=0.0),
+        training=replace(recipe.training, prediction_distillation=0.0),
         predictor=PredictorConfig.as_published(recipe.predictor.calibration_images),
     )
 
