@@ -120,7 +120,7 @@ def rooms() -> Recipe:
         license="Apache-2.0",
         network=NetworkConfig(
             encoder=MobileNetV2Config(output_stride=16),
-            decoder=DeepLabV3Config(channels=64, rates=(2, 4, 6)),
+            decoder=DeepLabV3Config(channels=48, rates=(2, 4, 6)),
             tasks=(
                 Task("semseg", "segmentation", len(CLASSES), 1.0, CLASSES, PALETTE),
                 Task("depth", "depth", 1, 2.0),
@@ -132,7 +132,7 @@ def rooms() -> Recipe:
             width=128,
             mean=(0.5, 0.5, 0.5),
             std=(0.25, 0.25, 0.25),
-            ratios=(0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0),
+            ratios=(0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
             divisor=8,
         ),
         training=TrainingConfig(
@@ -141,7 +141,6 @@ def rooms() -> Recipe:
             learning_rate=2e-3,
             weight_decay=1e-4,
             distillation=0.1,
-            prediction_distillation=1.0,
         ),
         predictor=PredictorConfig(samples=320, calibration_images=64),
         scenes=4000,

@@ -149,7 +149,7 @@ def test_the_shipped_recipes_have_the_search_spaces_of_the_paper() -> None:
     assert decoders(space) == ["semseg", "depth", "normals", "edges", "saliency"]
     # The stem, the streams of 7 stages, and the expanded widths of all 17 blocks but the first.
     assert len(space.encoder) == 1 + 7 + 16
-    assert space.groups[0].channels == (8, 16, 24, 32)
+    assert space.groups[0].channels == (16, 24, 32)
 
 
 def decoders(space: SearchSpace) -> list[str]:
