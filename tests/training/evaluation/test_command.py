@@ -106,7 +106,7 @@ def test_the_summary_is_printed_as_json(evaluated: Evaluated) -> None:
     numbers = {n: q.mean for n, q in headline([evaluated.results]).items()}
     printed = {n: q["mean"] for n, q in evaluated.printed["numbers"].items()}
     assert printed == pytest.approx(numbers)
-    assert len(evaluated.printed["targets"]) == 7
+    assert len(evaluated.printed["targets"]) == 8
     assert json.loads((evaluated.out / "overview.json").read_text()) == {
         k: v for k, v in evaluated.printed.items() if k != "report"
     }
