@@ -87,7 +87,7 @@ def _about(results: RunResults) -> list[str]:
     return [
         f"{network} Sub-networks are extracted, calibrated on training images and measured on "
         f"{results.test_images} test images, in float32.",
-        f"Trained for {results.epochs} epochs. Checkpoint SHA-256: `{results.digest}`.",
+        f"Epochs of training: {results.epochs}. Checkpoint SHA-256: `{results.digest}`.",
     ]
 
 
