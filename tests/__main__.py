@@ -22,7 +22,7 @@ def main() -> int:
     failed: list[str] = []
     for name, command in CHECKS.items():
         started = time.monotonic()
-        print(f"== {name}: {' '.join(Path(command[0]).name for _ in (0,))}", flush=True)
+        print(f"== {name}: {Path(command[0]).name}", flush=True)
         extra = sys.argv[1:] if name == "tests" else []
         if subprocess.run([*command, *extra], cwd=ROOT, check=False).returncode:
             failed.append(name)
