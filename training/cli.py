@@ -39,6 +39,7 @@ from training.publish import publish as publish_model
 from training.ranks import Ranks, started
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.run import run
+from training.samples import collect
 from training.variants import PAPER, RunName, supernet
 
 app = typer.Typer(
@@ -112,8 +113,9 @@ def predictor(
         network = load_network(config, folder / "checkpoint.pt", ranks)
         digest = ranks.from_first(lambda: checkpoint.digest(folder / "checkpoint.pt"))
         sets = _load(config, data, ranks)
+        tasks = [t.name for t in config.network.tasks]
         with progress(ranks.first) as show:
-            samples = predictors.collect(
+            measured = collect(
                 network.space,
                 config.predictor.samples,
                 config.seed,
@@ -123,12 +125,11 @@ def predictor(
                 lambda done, count: show("measuring sub-networks", done, count),
                 ranks,
             )
-        if not ranks.first:
-            return
-        tasks = [t.name for t in config.network.tasks]
-        tensors, quality = predictors.fit(
-            network.space, tasks, samples, config.predictor, config.seed
-        )
+            if not ranks.first:
+                return
+            tensors, quality = predictors.fit(
+                network.space, tasks, measured, config.predictor, config.seed, show
+            )
         safetensors.numpy.save_file(
             tensors, folder / "predictor.safetensors", metadata={"checkpoint": digest}
         )

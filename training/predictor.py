@@ -1,10 +1,7 @@
-"""The accuracy predictor: measured sub-networks, and the network that learns from them."""
+"""The accuracy predictor: the network that learns from measured sub-networks."""
 
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,18 +10,11 @@ from scipy.stats import kendalltau  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from model_store.subnet.predictor import HIDDEN, AccuracyPredictor
-from model_store.subnet.space import Architecture, SearchSpace
+from model_store.subnet.space import SearchSpace
 from training.evaluate import Quality
-from training.ranks import Ranks
 from training.recipe import PredictorConfig
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A sub-network and its quality on the validation split."""
-
-    architecture: Architecture
-    quality: Quality
+from training.samples import Sample
+from training.surrogate import answered, imagined
 
 
 @dataclass(frozen=True)
@@ -41,103 +31,6 @@ class PredictorQuality:
     """Mean absolute error of the losses."""
     metric_tau: dict[str, float]
     metric_mae: dict[str, float]
-
-
-def sampled(space: SearchSpace, seed: int, index: int) -> Architecture:
-    """The index-th architecture to measure.
-
-    Widths drawn independently make costs that crowd around their mean, since a sum of many draws
-    does: the extremes that small and large budgets ask for would never be seen. So the samples are
-    stratified by cost: each draws a level u ~ U(0, 1) first, then every group's choice from the
-    binomial distribution around u, whose spread is that of non-uniform sub-networks. The first two
-    samples are the smallest and the largest.
-    """
-    if index < 2:
-        return (space.smallest(), space.largest())[index]
-    rng = np.random.default_rng([seed, index])
-    return space.architecture(rng.binomial(space.choices_G - 1, rng.random()))
-
-
-def collect(
-    space: SearchSpace,
-    count: int,
-    seed: int,
-    path: Path,
-    checkpoint: str,
-    measure: Callable[[Architecture], Quality],
-    on_sample: Callable[[int, int], None] = lambda _, __: None,
-    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
-) -> list[Sample]:
-    """Measures sub-networks, one line of JSON each, continuing where an earlier run stopped.
-
-    Args:
-        space: the search space.
-        count: number of samples M.
-        seed: chooses the architectures.
-        path: the file, appended to after every sample, by the first rank alone.
-        checkpoint: the digest of the checkpoint that is measured.
-        measure: calibrates a sub-network and measures it on the validation split.
-        on_sample: called with the number of samples so far and the count.
-        ranks: the processes that share the work: each measures a sample at a time.
-
-    Raises:
-        ValueError: the file holds something else, or samples of another checkpoint or seed.
-    """
-    samples = ranks.from_first(lambda: _read(space, seed, path, checkpoint)[:count])
-
-    def sample(index: int) -> Sample:
-        architecture = sampled(space, seed, index)
-        return Sample(architecture, measure(architecture))
-
-    for measured in ranks.in_turns(count, sample, start=len(samples)):
-        if ranks.first:
-            _append(path, checkpoint, measured)
-        samples.append(measured)
-        on_sample(len(samples), count)
-    return samples
-
-
-def _append(path: Path, checkpoint: str, sample: Sample) -> None:
-    line = {
-        "checkpoint": checkpoint,
-        "channels": sample.architecture.as_dict(),
-        "losses": sample.quality.losses,
-        "metrics": sample.quality.metrics,
-    }
-    with path.open("a") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read(space: SearchSpace, seed: int, path: Path, checkpoint: str) -> list[Sample]:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return []
-    content = path.read_bytes()
-    # An interruption can leave half a line, which the next sample must not be appended to.
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        os.truncate(path, len(whole))
-    samples = []
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            entry = json.loads(line)
-            architecture = space.from_channels(entry["channels"])
-            samples.append(Sample(architecture, Quality(entry["losses"], entry["metrics"])))
-            measured = entry["checkpoint"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path}, line {number}, is not a sample of this model: {error}"
-            ) from error
-        if measured != checkpoint:
-            raise ValueError(
-                f"{path} holds samples of a network that has since been trained again; remove it, "
-                "and measure this one"
-            )
-        if architecture != sampled(space, seed, number - 1):
-            raise ValueError(f"{path} holds samples of another seed or space; remove it first")
-    return samples
 
 
 class PredictorNetwork(nn.Module):
@@ -164,9 +57,25 @@ class PredictorNetwork(nn.Module):
         self.register_buffer("mean_Q", torch.zeros(quantities))
         self.register_buffer("std_Q", torch.ones(quantities))
 
-    def forward(self, ratios_PG: Tensor) -> Tensor:
-        """Standardised quantities [P, Q] of width ratios [P, G]."""
-        values_PQ: Tensor = self.heads(self.model((ratios_PG - self.mean_G) / self.std_G))
+    def standardise(
+        self,
+        mean_G: NDArray[np.float64],
+        std_G: NDArray[np.float64],
+        mean_Q: NDArray[np.float64],
+        std_Q: NDArray[np.float64],
+    ) -> None:
+        """Remembers in which units the samples' ratios and quantities are."""
+        for name, values in (
+            ("mean_G", mean_G),
+            ("std_G", std_G),
+            ("mean_Q", mean_Q),
+            ("std_Q", std_Q),
+        ):
+            getattr(self, name).copy_(torch.from_numpy(values))
+
+    def forward(self, x_PG: Tensor) -> Tensor:
+        """Standardised quantities [P, Q] of standardised width ratios [P, G]."""
+        values_PQ: Tensor = self.heads(self.model(x_PG))
         return values_PQ
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
@@ -189,56 +98,56 @@ def fit(
     samples: Sequence[Sample],
     config: PredictorConfig,
     seed: int,
+    show: Callable[[str, int, int], None] = lambda _, __, ___: None,
 ) -> tuple[dict[str, NDArray[np.float32]], PredictorQuality]:
     """Trains the predictor (ECMT Sec. 5: L1) and judges it on every tenth sample.
 
-    The paper has a constant learning rate and no weight decay, for thousands of samples
-    (:meth:`PredictorConfig.as_published`); those defaults are for hundreds. Ratios are standardised
-    for both.
+    The paper has thousands of samples, and learns from them directly
+    (:meth:`PredictorConfig.as_published`). Of hundreds, it learns what Gaussian processes make of
+    them (:mod:`training.surrogate`), which are fitted to the same nine tenths.
+
+    Args:
+        space: the search space.
+        tasks: the tasks.
+        samples: measured sub-networks.
+        config: how it is trained.
+        seed: of the initial weights, the order of batches, and the imagined sub-networks.
+        show: shown the progress: what is done, how much of it, and of how much.
 
     Returns:
         The tensors to publish and the quality on the held-out samples.
+
+    Raises:
+        ValueError: there are fewer than 20 samples.
     """
     if len(samples) < 20:
         raise ValueError(f"at least 20 samples are needed to fit a predictor, found {len(samples)}")
     held_out = np.arange(len(samples)) % 10 == 9
     channels_PG = np.array([s.architecture.channels for s in samples], dtype=np.int64)
-    ratios_PG = torch.from_numpy(space.ratios_of(channels_PG)).float()
-    values_PQ = torch.tensor([_quantities(s.quality, tasks) for s in samples])
+    ratios_PG = space.ratios_of(channels_PG)
+    values_PQ = np.array([_quantities(s.quality, tasks) for s in samples])
+    x_MG, y_MQ = ratios_PG[~held_out], values_PQ[~held_out]
+    # A group of one width does not vary, and a task that no width changes has no spread; neither
+    # must divide by zero.
+    mean_G, std_G = x_MG.mean(axis=0), x_MG.std(axis=0, ddof=1).clip(min=1e-3)
+    mean_Q, std_Q = y_MQ.mean(axis=0), y_MQ.std(axis=0, ddof=1).clip(min=1e-6)
+    x_PG, y_PQ = (x_MG - mean_G) / std_G, (y_MQ - mean_Q) / std_Q
+    if config.imagined:
+        more_PG = imagined(space, config.imagined, np.random.default_rng(seed))
+        asked_PG = np.concatenate([x_PG, (more_PG - mean_G) / std_G])
+        y_PQ = answered(
+            space, tasks, x_PG, y_PQ, asked_PG, lambda n, of: show("Gaussian processes", n, of)
+        )
+        x_PG = asked_PG
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = PredictorNetwork(len(space.groups), values_PQ.shape[1])
-    network.mean_Q = values_PQ[~held_out].mean(dim=0)
-    network.mean_G = ratios_PG[~held_out].mean(dim=0)
-    # A group of one width does not vary.
-    network.std_G = ratios_PG[~held_out].std(dim=0).clamp(min=1e-3)
-    # A task that no width changes has no spread; it must not divide by zero.
-    network.std_Q = values_PQ[~held_out].std(dim=0).clamp(min=1e-6)
-    x, y = ratios_PG[~held_out], (values_PQ[~held_out] - network.mean_Q) / network.std_Q
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    steps = config.epochs * -(-len(x) // config.batch_size)
-    schedule = (
-        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        if config.schedule == "cosine"
-        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    )
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(config.epochs):
-        order = torch.randperm(len(x), generator=generator)
-        for batch in torch.split(order, config.batch_size):
-            optimizer.zero_grad()
-            loss = nn.functional.l1_loss(network(x[batch]), y[batch])
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+        network = PredictorNetwork(len(space.groups), y_MQ.shape[1])
+    network.standardise(mean_G, std_G, mean_Q, std_Q)
+    _train(network, x_PG, y_PQ, config, seed, show)
     tensors = network.tensors()
     published = AccuracyPredictor.from_tensors(tensors, tasks, len(space.groups))
-    losses_PN, metrics_PN = published.predict(space.ratios_of(channels_PG[held_out]))
-    truth = [s.quality for s, out in zip(samples, held_out, strict=True) if out]
-    true_losses = np.array([[q.losses[t] for t in tasks] for q in truth])
-    true_metrics = np.array([[q.metrics[t] for t in tasks] for q in truth])
+    losses_PN, metrics_PN = published.predict(ratios_PG[held_out])
+    true_losses, true_metrics = np.split(values_PQ[held_out], 2, axis=1)
     return tensors, PredictorQuality(
         samples=int((~held_out).sum()),
         held_out=int(held_out.sum()),
@@ -247,6 +156,35 @@ def fit(
         metric_tau=dict(_taus(tasks, metrics_PN, true_metrics)),
         metric_mae=dict(_errors(tasks, metrics_PN, true_metrics)),
     )
+
+
+def _train(
+    network: PredictorNetwork,
+    x_PG: NDArray[np.float64],
+    y_PQ: NDArray[np.float64],
+    config: PredictorConfig,
+    seed: int,
+    show: Callable[[str, int, int], None],
+) -> None:
+    """Learns standardised quantities of standardised ratios."""
+    x, y = torch.from_numpy(x_PG).float(), torch.from_numpy(y_PQ).float()
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    steps = config.epochs * -(-len(x) // config.batch_size)
+    schedule = (
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        if config.schedule == "cosine"
+        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    )
+    generator = torch.Generator().manual_seed(seed)
+    for epoch in range(config.epochs):
+        order = torch.randperm(len(x), generator=generator)
+        for batch in torch.split(order, config.batch_size):
+            optimizer.zero_grad()
+            loss = nn.functional.l1_loss(network(x[batch]), y[batch])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+        show("accuracy predictor", epoch + 1, config.epochs)
 
 
 def _quantities(quality: Quality, tasks: Sequence[str]) -> list[float]:

@@ -133,12 +133,13 @@ class PredictorConfig:
     """Measured sub-networks M; a tenth is held out."""
     calibration_images: int
     """Images on which each sampled sub-network is calibrated."""
-    epochs: int = 150
-    batch_size: int = 16
+    imagined: int = 20000
+    """Further sub-networks that Gaussian processes answer for; 0 to learn from samples alone."""
+    epochs: int = 30
+    batch_size: int = 128
     learning_rate: float = 2e-3
     schedule: Literal["cosine", "constant"] = "cosine"
     """Whether the learning rate falls to 0 as a cosine."""
-    weight_decay: float = 0.5
 
     @classmethod
     def as_published(cls, calibration_images: int) -> Self:
@@ -146,11 +147,11 @@ class PredictorConfig:
         return cls(
             samples=2000,
             calibration_images=calibration_images,
+            imagined=0,
             epochs=150,
             batch_size=16,
             learning_rate=1e-3,
             schedule="constant",
-            weight_decay=0.0,
         )
 
 

@@ -128,7 +128,7 @@ def test_to_the_letter_of_the_paper_features_are_all_that_is_distilled() -> None
     predictor = made.predictor
     assert (predictor.samples, predictor.epochs, predictor.batch_size) == (2000, 150, 16)
     assert (predictor.learning_rate, predictor.schedule) == (1e-3, "constant")
-    assert predictor.weight_decay == 0.0
+    assert predictor.imagined == 0
     assert replace(made, training=ours.training, predictor=ours.predictor) == ours
 
 

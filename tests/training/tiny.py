@@ -115,7 +115,7 @@ def _recipe(network: NetworkConfig) -> Recipe:
         training=TrainingConfig(
             epochs=3, batch_size=8, learning_rate=1e-3, weight_decay=1e-4, distillation=0.1
         ),
-        predictor=PredictorConfig(samples=20, calibration_images=16, epochs=2),
+        predictor=PredictorConfig(samples=20, calibration_images=16, epochs=2, imagined=50),
         seed=3,
     )
 

@@ -19,9 +19,9 @@ from training.evaluation.gauge import Gauge
 from training.evaluation.memo import Memo
 from training.loop import StepReport, load_network, train
 from training.measure import validation_losses
-from training.predictor import collect
 from training.ranks import Ranks, started
 from training.recipe import Recipe, TrainingConfig
+from training.samples import collect
 from training.sandwich import StepLosses, accumulate_gradients
 from training.supernet import SuperNet
 
