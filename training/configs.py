@@ -57,7 +57,6 @@ def _cifar_like(name: str, dataset: str, tasks: str, attribution: str, license_n
             learning_rate=3e-3,
             weight_decay=1e-4,
             distillation=0.01,
-            prediction_distillation=1.0,
         ),
         predictor=PredictorConfig(samples=320, calibration_images=1024),
     )

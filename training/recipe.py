@@ -108,8 +108,6 @@ class TrainingConfig:
     weight_decay: float
     distillation: float
     """Weight λ of the CI-KD loss."""
-    prediction_distillation: float = 0.0
-    """Weight of the distillation of the SuperNet's predictions, which the paper does without."""
     sandwich: int = 4
     """Networks b per step: the largest, the smallest and b - 2 random ones; 1 for a static network,
     which has one width alone."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model_store.subnet.space import Architecture, SearchSpace
-from training.distillation import ci_kd, prediction_distillation
+from training.distillation import ci_kd
 from training.global_batch import collective_loss, shares_of
 from training.ranks import Ranks
 from training.recipe import TrainingConfig
@@ -65,7 +65,7 @@ def accumulate_gradients(
         x_NCHW: normalised images; of several ranks, each has its part of the batch.
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
-        config: the weights of the distillation losses.
+        config: the weight of the distillation loss.
         ranks: the processes that the batch is spread over.
 
     Returns:
@@ -79,7 +79,6 @@ def accumulate_gradients(
         raw, z = supernet(x_NCHW, architectures[0])
     largest, by_task = collective_loss(tasks, raw, targets, shares)
     largest.backward()  # type: ignore[no-untyped-call]
-    teacher = {name: output.detach() for name, output in raw.items()}
     z, smallest, distilled = z.detach(), largest, torch.zeros_like(largest)
     for child in architectures[1:]:
         with bfloat16:
@@ -87,9 +86,6 @@ def accumulate_gradients(
         collective, _ = collective_loss(tasks, raw, targets, shares)
         kd = ci_kd(z, child_z) * (shares.images / (len(architectures) - 1))
         loss = collective + config.distillation * kd
-        if config.prediction_distillation:
-            soft = prediction_distillation(tasks, teacher, raw, targets, shares)
-            loss = loss + config.prediction_distillation * soft
         loss.backward()  # type: ignore[no-untyped-call]
         distilled += kd.detach()
         smallest = collective

@@ -81,8 +81,8 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
       task (the layout of CIFAR-100), it only sees that task's images, in batches so much smaller
       that it takes about as many steps as the SuperNet, each a fraction of the cost.
     - ``no-distillation``: the SuperNet without distillation (ECMT Table 4).
-    - ``paper``: the SuperNet and its predictor trained to the letter of ECMT, without what this
-      project adds: CI-KD is all the distillation.
+    - ``paper``: the SuperNet, with its predictor trained to the letter of ECMT, without what this
+      project adds.
 
     Raises:
         ValueError: there is no such variant, or no such task.
@@ -90,11 +90,10 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
     if variant is None:
         return recipe
     if variant == NO_DISTILLATION:
-        return replace(
-            recipe, training=replace(recipe.training, distillation=0.0, prediction_distillation=0.0)
-        )
+        return replace(recipe, training=replace(recipe.training, distillation=0.0))
     if variant == PAPER:
-        return _as_published(recipe)
+        published = PredictorConfig.as_published(recipe.predictor.calibration_images)
+        return replace(recipe, predictor=published)
     if variant == STATIC:
         return _static(recipe)
     if variant.startswith(SINGLE):
@@ -102,14 +101,6 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
     raise ValueError(
         f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION}, {PAPER} and "
         f"{SINGLE}TASK"
-    )
-
-
-def _as_published(recipe: Recipe) -> Recipe:
-    return replace(
-        recipe,
-        training=replace(recipe.training, prediction_distillation=0.0),
-        predictor=PredictorConfig.as_published(recipe.predictor.calibration_images),
     )
 
 

@@ -18,7 +18,7 @@ from training.ranks import Ranks
 from training.recipe import Recipe
 from training.supernet import cost_model
 from training.tasks import IGNORE
-from training.variants import NO_DISTILLATION, PAPER, SINGLE, STATIC
+from training.variants import NO_DISTILLATION, SINGLE, STATIC
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def siblings(run: Run, epochs: int | None, ranks: Ranks) -> list[Sibling]:
         ValueError: a run folder holds something else.
     """
     singles = (f"{SINGLE}{t.name}" for t in run.base.network.tasks)
-    names = [STATIC, *singles, NO_DISTILLATION, PAPER]
+    names = [STATIC, *singles, NO_DISTILLATION]
     return ranks.from_first(lambda: [_sibling(run, name, epochs) for name in names])
 
 
@@ -86,7 +86,6 @@ def measured_baselines(
         static=by_name[STATIC],
         singles={t.name: by_name[f"{SINGLE}{t.name}"] for t in run.base.network.tasks},
         no_distillation=by_name[NO_DISTILLATION],
-        paper=by_name[PAPER],
     )
 
 

@@ -118,7 +118,7 @@ def _baselines(report: Report, results: RunResults) -> None:
     if absent:
         commands = "\n".join(_commands(absent))
         report.say(
-            f"**Missing: {len(absent)} of {len(baselines.singles) + 3} baselines.** What depends "
+            f"**Missing: {len(absent)} of {len(baselines.singles) + 2} baselines.** What depends "
             f"on them is a dash below. They are made by\n\n```sh\n{commands}\n```"
         )
     report.table(tables.baseline_table(results, baselines))

@@ -142,7 +142,6 @@ class Baselines(Result):
     singles: dict[str, Baseline]
     """By task."""
     no_distillation: Baseline
-    paper: Baseline
 
 
 class CalibrationPoint(Result):

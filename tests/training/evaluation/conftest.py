@@ -70,7 +70,6 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
         ("train", "tiny", "--variant", "single:flowers"),
         ("train", "tiny", "--variant", "single:water-animals"),
         ("train", "tiny", "--variant", "no-distillation"),
-        ("train", "tiny", "--variant", "paper"),
     ]
     with pytest.MonkeyPatch.context() as patch:
         knowing(patch)

@@ -169,7 +169,6 @@ def results(
             static=baseline(tasks, "static", static),
             singles={n: baseline(tasks, f"single:{n}", single) for n in names},
             no_distillation=baseline(tasks, "no-distillation", without_distillation),
-            paper=baseline(tasks, "paper", without_distillation),
         ),
         calibration=Calibration(
             points=tuple(

@@ -39,7 +39,6 @@ def test_every_baseline_stands_in_a_folder_of_its_own(runs: Path) -> None:
         "single:water-animals": "tiny-single-water-animals",
         "single:flowers": "tiny-single-flowers",
         "no-distillation": "tiny-no-distillation",
-        "paper": "tiny-paper",
     }
 
 
