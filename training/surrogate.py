@@ -22,6 +22,9 @@ from sklearn.gaussian_process.kernels import (  # type: ignore[import-untyped]
 
 from model_store.subnet.space import SearchSpace
 
+ENOUGH = 500
+"""Samples that tell the shares of plane, deviations and noise: a trial costs their third power."""
+
 
 def imagined(space: SearchSpace, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Width ratios [P, G] of sub-networks of every cost and of every unevenness.
@@ -45,7 +48,7 @@ def answered(
 ) -> NDArray[np.float64]:
     """Posterior means, each quantity of its own process: a plane, smooth deviations, noise.
 
-    Their shares are those that make the samples likeliest.
+    Their shares are those that make the samples likeliest, or the first :data:`ENOUGH` of them.
 
     Args:
         space: the search space.
@@ -62,11 +65,13 @@ def answered(
     count = y_MQ.shape[1]
     for q in range(count):
         seen = [*space.encoder, space.decoders[tasks[q % len(tasks)]]]
-        process = GaussianProcessRegressor(_kernel())
+        shares = GaussianProcessRegressor(_kernel())
         with warnings.catch_warnings():
             # That a bound is reached is an answer too: no noise, or nothing but a plane.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            process.fit(x_MG[:, seen], y_MQ[:, q])
+            shares.fit(x_MG[:ENOUGH, seen], y_MQ[:ENOUGH, q])
+        process = GaussianProcessRegressor(shares.kernel_, optimizer=None)
+        process.fit(x_MG[:, seen], y_MQ[:, q])
         columns.append(process.predict(x_PG[:, seen]))
         on_fit(q + 1, count)
     return np.stack(columns, axis=1)

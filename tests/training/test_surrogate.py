@@ -9,6 +9,7 @@ from scipy.stats import kendalltau  # type: ignore[import-untyped]
 
 from model_store.subnet.predictor import AccuracyPredictor
 from tests.training.qualities import SPACE, TASKS, truth
+from training import surrogate
 from training.configs import rooms
 from training.predictor import fit
 from training.recipe import PredictorConfig
@@ -67,6 +68,15 @@ def test_what_was_measured_is_answered_as_it_was_measured() -> None:
     found = answered(SPACE, TASKS, standardised(x), y, standardised(x), lambda *n: seen.append(n))
     np.testing.assert_allclose(found, y, atol=0.1)
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_of_many_samples_the_last_count_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surrogate, "ENOUGH", 60)
+    x = standardised(asked(80, 0))
+    y = standardised(losses_of(asked(80, 0)))
+    y[60:] += 1.0
+    found = answered(SPACE, TASKS, x, y, x[60:])
+    assert np.abs(found - y[60:]).mean() < 0.25
 
 
 @pytest.mark.parametrize("task", TASKS)
