@@ -10,7 +10,6 @@ import typer
 
 from model_store.published import ModelStore, default_root
 from training import checkpoint
-from training import predictor as predictors
 from training.cli_evaluate import evaluate
 from training.configs import recipes
 from training.console import asked_to_stop, errors, progress, show_result
@@ -34,6 +33,7 @@ from training.options import (
     WeightsOption,
 )
 from training.own import own
+from training.predictor import fit
 from training.publish import CalibrationKind, calibration_images, check_publishable
 from training.publish import publish as publish_model
 from training.ranks import Ranks, started
@@ -127,7 +127,7 @@ def predictor(
             )
             if not ranks.first:
                 return
-            tensors, quality = predictors.fit(
+            tensors, quality = fit(
                 network.space, tasks, measured, config.predictor, config.seed, show
             )
         safetensors.numpy.save_file(

@@ -66,8 +66,7 @@ def caltech100() -> Recipe:
     """Caltech-100 as 20 five-way tasks: 100 classes of Caltech-101 at 32x32, CIFAR-100's layout.
 
     ECMT's settings for CIFAR-100 (Sec. 5), but for what far fewer images ask for: one cycle of the
-    learning rate up to 3e-3 instead of a constant 1e-3, and distillation of the SuperNet's
-    predictions beside that of its features.
+    learning rate up to 3e-3 instead of a constant 1e-3.
     """
     return _cifar_like(
         "caltech100",
