@@ -67,6 +67,8 @@ class SubnetCache:
         self._limits = limits
         self._count = count
         self._flights: Flights[tuple[StoredSubnet, bool]] = Flights()
+        self._files: Flights[bytes | None] = Flights(while_wanted=True)
+        self._reading = asyncio.Lock()
         # Popular sub-networks are read again and again: what was checked byte for byte is.
         self._opened = lru_cache(_MOST_OPENED)(_opened)
         self._answers: dict[str, tuple[str, StoredSubnet]] = {}
@@ -150,9 +152,17 @@ class SubnetCache:
         return stored
 
     async def onnx(self, stored: StoredSubnet) -> bytes | None:
-        """The ONNX file of a described sub-network, checked against its digest."""
+        """The ONNX file of a described sub-network, checked against its digest.
+
+        Read once for all who ask for it at a time.
+        """
+        return await self._files.run(stored.sha256, lambda: self._read_onnx(stored))
+
+    async def _read_onnx(self, stored: StoredSubnet) -> bytes | None:
         key = _onnx_key(stored)
-        content = await self.entries.get(key)
+        # Several at once would each take as long as all together: longer than an answer may.
+        async with self._reading:
+            content = await self.entries.get(key)
         if content is None:
             self._count("subnet", "miss")
             return None
@@ -189,6 +199,8 @@ class SubnetCache:
             if found is not None:
                 return found, False
             subnet = await build()
+            # It is what the lock and its token are for.
+            assert subnet.subnet_id == subnet_id  # noqa: S101
             return await self._store(subnet, token), True
 
     async def _read(self, subnet_id: str) -> StoredSubnet | None:

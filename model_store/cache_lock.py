@@ -149,5 +149,6 @@ class BuildLock:
     async def _script(self, script: str, keys: list[str], arguments: list[bytes | int]) -> int:
         if not self._entries.up:
             raise RedisDownError(self._entries.reason)
-        command = self._entries.redis.eval(script, len(keys), *keys, *arguments)
-        return await self._entries.call(command, is_number)
+        return await self._entries.call(
+            lambda: self._entries.redis.eval(script, len(keys), *keys, *arguments), is_number
+        )

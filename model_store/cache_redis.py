@@ -5,13 +5,14 @@ A Redis that is away costs one failed call: after it every call goes to memory a
 Whatever listens there is not trusted to be Redis: an answer that is none counts as away.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SMALL_BYTES = 1 << 16
 """Entries up to this size are kept in memory as well, so that a lost Redis loses no identity."""
+
+_CONNECTIONS = 32
 
 T = TypeVar("T")
 
@@ -40,13 +43,12 @@ def connect(url: str, timeout_s: float = 2.0) -> Redis:
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
-        timeout_s: seconds to wait for a connection and for each read; what took so long is not
+        timeout_s: seconds to wait for connecting and for each answer; what took so long is not
             tried again.
     """
-    pool = BlockingConnectionPool.from_url(
+    pool = ConnectionPool.from_url(
         url,
-        max_connections=32,
-        timeout=timeout_s,
+        max_connections=_CONNECTIONS,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
@@ -64,7 +66,7 @@ class Entries:
         """Starts as *away*: the first :meth:`probe` finds Redis.
 
         Args:
-            redis: the client; closing it is the caller's business.
+            redis: the client, which :meth:`close` closes.
             memory: where entries go while Redis is away or refuses them.
             ttl_s: seconds that an entry written from memory lives on in Redis.
         """
@@ -76,6 +78,7 @@ class Entries:
         self.refused: str | None = None
         """Why Redis does not take entries, though it is there."""
         self._ttl_s = ttl_s
+        self._turns = asyncio.Semaphore(_CONNECTIONS)
 
     async def get(self, key: str) -> bytes | None:
         """The value under a key. A key of another type reads as b"", which no digest matches."""
@@ -83,7 +86,7 @@ class Entries:
         if kept is not None or not self.up:
             return kept
         try:
-            return await self.call(self.redis.get(key), _is_value)
+            return await self.call(lambda: self.redis.get(key), _is_value)
         except RedisRefusedError as error:
             if "WRONGTYPE" in str(error):
                 return b""
@@ -108,7 +111,7 @@ class Entries:
             pipeline.get(key)
         pipeline.strlen(sized)
         try:
-            *found, size = await self.call(pipeline.execute(), _is_list)
+            *found, size = await self.call(pipeline.execute, _is_list)
         except RedisDownError:
             return None
         values = [value for value in found if _is_value(value)]
@@ -120,7 +123,7 @@ class Entries:
         if kept is not None or not self.up:
             return len(kept or b"")
         try:
-            return await self.call(self.redis.strlen(key), is_number)
+            return await self.call(lambda: self.redis.strlen(key), is_number)
         except RedisDownError:
             return len(self.memory.get(key, saved_too=not self.up) or b"")
 
@@ -129,7 +132,7 @@ class Entries:
         saved = False
         if self.up:
             try:
-                await self.call(self.redis.set(key, value, px=int(ttl_s * 1000)), _is_yes)
+                await self.call(lambda: self.redis.set(key, value, px=int(ttl_s * 1000)), _is_yes)
                 saved = True
             except RedisRefusedError as error:
                 if self.refused is None:
@@ -155,14 +158,14 @@ class Entries:
         self.memory.drop(key)
         if self.up:
             try:
-                await self.call(self.redis.delete(key), is_number)
+                await self.call(lambda: self.redis.delete(key), is_number)
             except RedisDownError as error:
                 log.warning("Redis did not drop %s: %s", key, error)
 
     async def probe(self) -> bool:
         """Asks Redis whether it is there, and hands over what memory alone holds."""
         try:
-            await self.call(self.redis.ping(), _is_yes)
+            await self.call(self.redis.ping, _is_yes)
         except RedisRefusedError as error:
             self._lost(str(error))
         except RedisDownError:
@@ -183,10 +186,21 @@ class Entries:
             if not await self.put(key, value, self._ttl_s):
                 return
 
+    async def close(self) -> None:
+        """Leaves Redis once the calls under way have ended: one that is cancelled ends later."""
+        self.up, self.reason = False, "it was left"
+        for _ in range(_CONNECTIONS):
+            await self._turns.acquire()
+        await self.redis.aclose()
+        for _ in range(_CONNECTIONS):  # who waited goes to memory
+            self._turns.release()
+
     async def call(
-        self, command: Awaitable[object], expected: Callable[[object], TypeGuard[T]]
+        self, command: Callable[[], Awaitable[object]], expected: Callable[[object], TypeGuard[T]]
     ) -> T:
         """Awaits a Redis command and notes whether Redis is there.
+
+        A command waits until there is a connection for it: to be busy is not to be away.
 
         Args:
             command: of redis-py.
@@ -195,13 +209,17 @@ class Entries:
         Raises:
             RedisDownError: Redis is away; RedisRefusedError where it answered with an error.
         """
-        try:
-            answer = await command
-        except ResponseError as error:
-            raise RedisRefusedError(f"{type(error).__name__}: {error}") from error
-        except Exception as error:
-            # Bytes that are no answer make redis-py raise whatever its parser stumbles over.
-            raise self._lost(self._brief(error)) from error
+        up = self.up
+        async with self._turns:
+            if up and not self.up:  # lost by those before it
+                raise RedisDownError(self.reason)
+            try:
+                answer = await _interrupted(command())
+            except ResponseError as error:
+                raise RedisRefusedError(f"{type(error).__name__}: {error}") from error
+            except Exception as error:
+                # Bytes that are no answer make redis-py raise whatever its parser stumbles over.
+                raise self._lost(self._brief(error)) from error
         if not expected(answer):
             raise self._lost(f"what listens there is not Redis: it answers {type(answer).__name__}")
         return answer
@@ -218,6 +236,21 @@ class Entries:
         text = f"{type(error).__name__}: {error}"
         socket = self.redis.connection_pool.connection_kwargs.get("path")
         return text if socket is None else text.replace(socket, Path(socket).name)
+
+
+async def _interrupted(command: Awaitable[object]) -> object:
+    """Awaits a command, and is cancelled where its task is.
+
+    Python 3.11's ``asyncio.wait_for``, which redis-py sends with, swallows a cancellation that
+    arrives just as the command is sent.
+    """
+    task = cast("asyncio.Task[object]", asyncio.current_task())
+    cancelling = task.cancelling()
+    try:
+        return await command
+    finally:
+        if task.cancelling() > cancelling:
+            raise asyncio.CancelledError
 
 
 def is_number(answer: object) -> TypeGuard[int]:

@@ -33,6 +33,10 @@ class EmbeddedServerError(Exception):
     """The embedded server cannot be started; the message says why and where its log is."""
 
 
+class _EndedError(EmbeddedServerError):
+    """It ended as it started."""
+
+
 class EmbeddedServer:
     """The Valkey server of a data folder. Its methods block: call them in a thread."""
 
@@ -77,14 +81,14 @@ class EmbeddedServer:
         """Starts the server again if it has died.
 
         Raises:
-            EmbeddedServerError: it hangs, or does not come up.
+            EmbeddedServerError: it hangs, still reads what was saved, or does not come up.
         """
         with self._alone():
             if self._answers():
                 return
             try:
                 self._launch()
-            except EmbeddedServerError:
+            except _EndedError:
                 saved = self.folder / "dump.rdb"
                 if not saved.exists():
                     raise
@@ -148,17 +152,18 @@ class EmbeddedServer:
             [binary, config], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True
         )
         deadline = time.monotonic() + _START_S
-        while found.returncode == 0 and time.monotonic() < deadline:
+        ended = found.returncode != 0
+        while not ended and time.monotonic() < deadline:
             with contextlib.suppress(EmbeddedServerError):  # it reads what was saved
                 if self._answers():
                     return
-            if _has_died(self._pid_file):
-                break
+            ended = _has_died(self._pid_file)
             time.sleep(0.005)
         said = (found.stdout + found.stderr + log_file.read_bytes())[-500:].decode(errors="replace")
-        raise EmbeddedServerError(
-            f"the embedded server did not start; {log_file.name}: {said.strip()}"
-        )
+        said = f"; {log_file.name}: {said.strip()}"
+        if ended:
+            raise _EndedError(f"the embedded server did not start{said}")
+        raise EmbeddedServerError(f"the embedded server{self._named()} does not answer yet{said}")
 
     @property
     def _pid_file(self) -> Path:
@@ -212,6 +217,10 @@ class EmbeddedServer:
             raise EmbeddedServerError(
                 f"the embedded server{self._named()} hangs ({error}); if it does not go on, end it"
             ) from error
+        if said.startswith(b"-LOADING"):
+            raise EmbeddedServerError(
+                f"the embedded server{self._named()} still reads what was saved, and is used then"
+            )
         if said and not said.startswith(b"+PONG"):
             raise EmbeddedServerError(f"the embedded server answers {said!r}")
         return bool(said)

@@ -27,6 +27,9 @@ OUTPUT_CHANNELS: dict[TaskKind, int] = {"depth": 1, "normals": 3, "edges": 1, "s
 COMPONENT = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 """What a model's name and version look like: both are path components."""
 
+CURRENT = "current"
+"""The file beside a model's versions that names the one that is served."""
+
 Component = Annotated[str, StringConstraints(pattern=COMPONENT)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]{0,127}$")]
 TensorName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -190,6 +193,11 @@ class Manifest(Spec):
             raise ValueError(f"schema version {SCHEMA_VERSION} expected, found {version!r}")
         return version
 
+    @field_validator("version")
+    @classmethod
+    def _allowed(cls, version: str) -> str:
+        return check_version(version)
+
     @field_validator("files")
     @classmethod
     def _others(cls, files: dict[str, FileDigest]) -> dict[str, FileDigest]:
@@ -252,3 +260,15 @@ def check_component(what: str, value: str) -> str:
     if not re.fullmatch(COMPONENT, value):
         raise ValueError(f"{what} must match {COMPONENT}, found {value!r}")
     return value
+
+
+def check_version(value: str) -> str:
+    """Returns a version unchanged.
+
+    Raises:
+        ValueError: it is no path component, or ``current``, the file beside the versions that
+            names the one that is served.
+    """
+    if value == CURRENT:
+        raise ValueError(f"a version cannot be named {CURRENT!r}, which names the one served")
+    return check_component("version", value)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.manifest import FileDigest, Manifest, check_component
+from model_store.manifest import CURRENT, FileDigest, Manifest, check_component, check_version
 from model_store.subnet.cost import CostModel
 from model_store.subnet.graph import Graph
 from model_store.subnet.predictor import AccuracyPredictor
@@ -122,7 +122,7 @@ class ModelStore:
 
     def names(self) -> tuple[str, ...]:
         """The models that have a current version, sorted."""
-        return tuple(sorted(p.parent.name for p in self.root.glob("*/current")))
+        return tuple(sorted(p.parent.name for p in self.root.glob(f"*/{CURRENT}")))
 
     def versions(self, name: str) -> tuple[str, ...]:
         """The published versions of a model, sorted; none for an unknown model."""
@@ -136,18 +136,18 @@ class ModelStore:
         Raises:
             ModelError: there is no such model, or its pointer is corrupt.
         """
-        pointer = self.root / check_component("name", name) / "current"
+        pointer = self.root / check_component("name", name) / CURRENT
         with naming(pointer):
-            return check_component("version", pointer.read_text(encoding="utf-8").strip())
+            return check_version(pointer.read_text(encoding="utf-8").strip())
 
     def open(self, name: str, version: str | None = None) -> PublishedModel:
         """Opens a version of a model, by default the current one.
 
         Raises:
             ModelError: there is none, or it is not usable.
-            ValueError: the name or the version is not a path component of the allowed form.
+            ValueError: the name or the version is not of the allowed form.
         """
-        version = self.current(name) if version is None else check_component("version", version)
+        version = self.current(name) if version is None else check_version(version)
         path = self.root / check_component("name", name) / version
         model = open_model(path)
         stated = (model.manifest.name, model.manifest.version)
@@ -185,10 +185,11 @@ class ModelStore:
             for file, content in sorted(files.items())
         }
         manifest = Manifest.model_validate({**dict(manifest_without_files), "files": digests})
-        target = self.root / check_component("name", name) / check_component("version", version)
+        target = self.root / check_component("name", name) / check_version(version)
         if target.exists():
             raise ModelError(target, PUBLISHED_ALREADY)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(self.root)
+        target.parent.mkdir(exist_ok=True)
         sibling = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=target.parent))
         try:
             sibling.chmod(0o755)
@@ -204,6 +205,7 @@ class ModelStore:
             shutil.rmtree(sibling, ignore_errors=True)
             raise
         _sync(target.parent)
+        _sync(self.root)
         self.point_to(name, version)
         return target
 
@@ -214,10 +216,14 @@ class ModelStore:
             ModelError: the version is not usable.
         """
         self.open(name, version)
-        pointer = self.root / name / "current"
-        temporary = pointer.with_name(f".current.{os.getpid()}")
+        pointer = self.root / name / CURRENT
+        # Not named after the process: in containers that share a volume each is number 1.
+        descriptor, file = tempfile.mkstemp(prefix=f".{CURRENT}.", dir=pointer.parent)
+        os.close(descriptor)
+        temporary = Path(file)
         try:
             _write(temporary, f"{version}\n".encode())
+            temporary.chmod(0o644)
             temporary.replace(pointer)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -238,6 +244,14 @@ def _rename(sibling: Path, target: Path) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise ModelError(target, PUBLISHED_ALREADY) from error
         raise
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and its parents, so that they survive a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -52,6 +52,8 @@ def naming(file: Path) -> Iterator[None]:
     """Turns what reading a file may raise into a :class:`ModelError` that names the file."""
     try:
         yield
+    except ModelError:
+        raise
     except FileNotFoundError as error:
         raise ModelError(file, "is missing") from error
     except OSError as error:
@@ -62,6 +64,9 @@ def naming(file: Path) -> Iterator[None]:
         raise ModelError(file, "is not an ONNX model") from error
     except (zipfile.BadZipFile, SafetensorError, ValueError, KeyError, EOFError) as error:
         raise ModelError(file, str(error)) from error
+    # Parsers of hostile bytes raise what they like, and one odd model must not keep the rest away.
+    except Exception as error:
+        raise ModelError(file, f"cannot be read: {error}") from error
 
 
 def _validation_reason(error: ValidationError) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from service.cli_budget import parse_budget
@@ -35,10 +36,10 @@ def run(
     """Warms a running service.
 
     Raises:
-        typer.BadParameter: a budget is malformed.
+        typer.BadParameter: a budget is malformed, or none that the service takes.
         typer.Exit: the service does not answer, or refuses a dial.
     """
-    asked = [Budget.of(parse_budget(b)).model_dump(exclude_none=True) for b in budgets]
+    asked = [_budget(text) for text in budgets]
     try:
         with closing(Service(url)) as service:
             name, known, least, most = tasks_and_range(service, model)
@@ -55,6 +56,14 @@ def run(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     _print(name, found, as_json)
+
+
+def _budget(text: str) -> dict[str, float]:
+    try:
+        return Budget.of(parse_budget(text)).model_dump(exclude_none=True)
+    except ValidationError as error:
+        (found,) = error.errors()
+        raise typer.BadParameter(f"--budget: {found['msg']}, found {text!r}") from error
 
 
 def _print(model: str, found: Sequence[Warmed], as_json: bool) -> None:

@@ -32,7 +32,7 @@ from service.security.headers import headers_of
 log = logging.getLogger(__name__)
 
 HEAD_BYTES = 1 << 14
-"""Request line and headers together."""
+"""Request line and headers together; and trailers, which come after a body in chunks."""
 
 _CROWDED = "crowded"
 _LINGER_S = 1.0
@@ -63,6 +63,7 @@ class Protocol(HttpToolsProtocol):
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        """Since the last head, piece of a body, or end of a request."""
         self._body_comes = False
         self._refused = False
         self._answered: RequestResponseCycle | None = None
@@ -79,22 +80,34 @@ class Protocol(HttpToolsProtocol):
         """As uvicorn's."""
         if self._refused:
             return
-        waited = self._waits
+        self._head_bytes += len(data)
         super().data_received(data)
-        self._head_bytes = self._head_bytes + len(data) if waited and self._waits else 0
-        if self._head_bytes > HEAD_BYTES and not self._refused:
-            self._refuse(HeadTooLargeError(HEAD_BYTES))
+        if self._head_bytes > HEAD_BYTES:
+            what = "trailers" if self._body_comes else "request line and the headers"
+            self._refuse(HeadTooLargeError(HEAD_BYTES, what))
         self._watch()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """As uvicorn's, which takes trailers for headers (RFC 9110, 6.5.1)."""
+        if not self._body_comes:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """As uvicorn's."""
         super().on_headers_complete()
         self._body_comes = True
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """As uvicorn's."""
+        super().on_body(body)
+        self._head_bytes = 0
 
     def on_message_complete(self) -> None:
         """As uvicorn's."""
         super().on_message_complete()
         self._body_comes = False
+        self._head_bytes = 0
 
     def on_response_complete(self) -> None:
         """As uvicorn's."""
@@ -121,11 +134,6 @@ class Protocol(HttpToolsProtocol):
     def _answers(self) -> bool:
         """Whether a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete
-
-    @property
-    def _waits(self) -> bool:
-        """Whether the next that comes is the head of a request, or a part of it."""
-        return not self._body_comes and not self._answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """As uvicorn's."""
@@ -160,15 +168,16 @@ class Protocol(HttpToolsProtocol):
             self._timer = None
 
     def _late(self) -> None:
-        if self._head_bytes:
+        if self._head_bytes and not self._body_comes:
             self._refuse(SlowError(f"no request had come after {self._limits.patience_s:g} s"))
         else:
             self.transport.close()
 
     def _refuse(self, error: ServiceError) -> None:
-        """Answers for good, unless an answer has begun that this would fall into."""
+        """Answers for good, unless the answer has begun that this would be or fall into."""
         self._unwatch()
-        begun = self._answers and self.cycle.response_started
+        self._head_bytes = 0
+        begun = (self._answers or self._body_comes) and self.cycle.response_started
         if not begun:
             self.transport.write(_answered(error, self.scheme == "https"))
         if not self._answers and self.transport.can_write_eof():

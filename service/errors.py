@@ -20,6 +20,7 @@ from starlette.responses import Response
 from model_store.published import ModelError
 from model_store.subnet.search import InfeasibleBudget
 from service import logs
+from service.head import allowing_head
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +92,13 @@ class TooLargeError(ServiceError):
 
 
 class HeadTooLargeError(ServiceError):
-    """Request line and headers are larger than allowed."""
+    """Request line and headers, or trailers, are larger than allowed."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
-    def __init__(self, limit_bytes: int) -> None:
-        """The most bytes that they may have together."""
-        super().__init__(f"the request line and the headers are larger than {limit_bytes} bytes")
+    def __init__(self, limit_bytes: int, what: str = "request line and the headers") -> None:
+        """The most bytes that they may have together, and which they are."""
+        super().__init__(f"the {what} are larger than {limit_bytes} bytes")
 
 
 class SlowError(ServiceError):
@@ -234,7 +235,10 @@ def answer(error: Exception) -> Response:
         case RequestValidationError():
             return answer(InvalidFieldsError(error.errors()))
         case HTTPException():
-            return problem(error.status_code, str(error.detail), headers=error.headers)
+            headers = dict(error.headers or {})
+            if "Allow" in headers:
+                headers["Allow"] = allowing_head(headers["Allow"])
+            return problem(error.status_code, str(error.detail), headers=headers)
         case ModelError():
             log.error("%s", error.brief)
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, error.brief)

@@ -11,14 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from model_store.upright import upright
 from service.errors import TooLargeError, UnprocessableError, UnsupportedMediaError
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_JPEGS = ("JPEG", "MPO")  # MPO is a JPEG with others behind it
 _TAKEN = "JPEG, PNG and WebP images are taken"
-_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+# The marker, and the first byte of its length, which is 14 at most. The marker alone would be found
+# by chance in what is no picture, as the film that a telephone puts behind its photograph.
+_SCAN = b"\xff\xda\x00"
+# Progressive JPEGs have about ten (6 in grey, 18 in CMYK), thumbnails a few more. A scan can be as
+# short as ten bytes, and takes as long as the picture is large. Chrome and Android end here, too.
+_MOST_SCANS = 100
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def opened(content: bytes, limits: ImageLimits) -> Image.Image:
     Raises:
         UnsupportedMediaError: not an image, or of another format.
         TooLargeError: more bytes or pixels than allowed.
-        UnprocessableError: there is nothing.
+        UnprocessableError: there is nothing, or a JPEG of too many scans.
     """
     if not content:
         raise UnprocessableError(f"the image is empty; {_TAKEN}")
@@ -72,7 +78,20 @@ def opened(content: bytes, limits: ImageLimits) -> Image.Image:
         raise UnsupportedMediaError(f"not an image that can be read; {_TAKEN}") from error
     if image.width * image.height > limits.pixels:
         raise _too_many_pixels(limits, image)
+    if image.format in _JPEGS and (found := scans(content)) > _MOST_SCANS:
+        raise UnprocessableError(
+            f"the JPEG has {found} scans, {_MOST_SCANS} are allowed: save it as one that is not "
+            "progressive"
+        )
     return image
+
+
+def scans(content: bytes) -> int:
+    """How often decoding a JPEG goes over its pixels, and those of its thumbnails.
+
+    What is coded has a zero after each 0xff, so that no marker is found in it.
+    """
+    return content.count(_SCAN)
 
 
 def prepared(image: Image.Image, height: int, width: int, limits: ImageLimits) -> Picture:
@@ -110,17 +129,15 @@ def _too_many_pixels(limits: ImageLimits, image: Image.Image | None = None) -> T
 
 
 def _prepare(image: Image.Image, height: int, width: int) -> Picture:
-    seen = (image.width, image.height)
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    if orientation in _SIDEWAYS:
-        seen = (image.height, image.width)
+    seen = image.size
     if image.format == "JPEG":
         # The decoder scales by 1/2, 1/4 or 1/8 for free: twice the input size is plenty.
         side = 2 * max(height, width)
         image.draft(None, (side, side))
-    ImageOps.exif_transpose(image, in_place=True)
-    upright = _eight_bit(image)
-    small = _on_white(upright.resize((width, height), Image.Resampling.BILINEAR))
+    turned, sideways = upright(image)
+    if sideways:
+        seen = seen[::-1]
+    small = _on_white(_eight_bit(turned).resize((width, height), Image.Resampling.BILINEAR))
     # One pass over the pixels: transposed, converted and divided.
     input_CHW = np.divide(np.asarray(small).transpose(2, 0, 1), np.float32(255), order="C")
     return Picture(input_CHW[None], height=seen[1], width=seen[0])

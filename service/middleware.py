@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import logs
 from service.connections import refusal_of
 from service.errors import answer
+from service.head import as_get
 from service.identity import RAW_ID, id_of
 from service.leaving import CLOSE, closes, shuts_out
 from service.metrics import Metrics
@@ -49,6 +50,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method, scope = scope["method"], as_get(scope)
         facts = logs.Facts(id_of(scope))
         runtime = self._runtime()
         status: int | None = None
@@ -78,12 +80,14 @@ class Front:
                 await answer(error)(scope, receive, told)
             finally:
                 self._metrics.inside -= 1
-                self._tell(scope, facts, status or 500, time.perf_counter() - start)
+                self._tell(method, scope, facts, status or 500, time.perf_counter() - start)
 
-    def _tell(self, scope: Scope, facts: logs.Facts, status: int, seconds: float) -> None:
+    def _tell(
+        self, method: str, scope: Scope, facts: logs.Facts, status: int, seconds: float
+    ) -> None:
         # Templates, not paths: a path is the client's choice, and labels must be few.
         route = getattr(scope.get("route"), "path", "(none)")
-        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        method = method if method in _METHODS else "(other)"
         self._metrics.count_request(method, route, status, seconds)
         if facts.key is not None:
             self._metrics.count_key(facts.key)

@@ -5,6 +5,7 @@ One function makes an array of each output at the image's size; the encodings fo
 
 import base64
 import io
+import zipfile
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -144,7 +145,11 @@ def as_npz(outputs: Mapping[str, Output]) -> bytes:
         if output.task.kind == "segmentation":
             arrays[f"{name}.logits"] = output.raw
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # As np.savez does, which takes names as keywords and so none that is a parameter of its own.
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, values, allow_pickle=False)
     return buffer.getvalue()
 
 

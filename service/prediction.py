@@ -20,7 +20,7 @@ from service.autopilot.pilot import Autopilot
 from service.batches import Outputs
 from service.errors import UnprocessableError
 from service.examples import measured
-from service.imaging import ImageLimits, Picture, opened, prepared
+from service.imaging import ImageLimits, Picture, opened, prepared, scans
 from service.lanes import Lanes, Work
 from service.outputs import Output, as_json, as_npz, check_size, dumps, interpret
 from service.pictures import draw
@@ -170,9 +170,9 @@ class Predictions:
             image = self._at_a_glance(source)
             job = _Job(used, form, query.task, source, image)
             kind = None
-            if image is not None:
-                magnitude = (image.width * image.height).bit_length()
-                kind = (used.subnet_id, form, query.task, image.format, magnitude)
+            if image is not None and isinstance(source, bytes):
+                effort = image.width * image.height * scans(source)
+                kind = (used.subnet_id, form, query.task, image.format, effort.bit_length())
             prepare = partial(self._prepare, job)
             return await self.run(used.subnet_id, prepare, self._encode, deadline, kind)
 

@@ -13,10 +13,11 @@ from pydantic_core import from_json, to_json
 from starlette.datastructures import QueryParams
 
 from service.bodies import parse_json
-from service.errors import UnprocessableError
+from service.errors import TooLargeError, UnprocessableError
 from service.schemas import PredictQuery
 
 _MOST_FIELDS = 300
+_MOST_CHARACTERS = 1 << 16
 
 
 @lru_cache(maxsize=256)
@@ -30,12 +31,16 @@ def query_of(fields: Iterable[tuple[str, str]]) -> PredictQuery:
 
     Raises:
         UnprocessableError: a field is unknown, given twice, or not what it should be.
+        TooLargeError: they are larger together than any dial.
         BadRequestError: ``request`` is not JSON.
     """
     found: dict[str, Any] = {}
     pairs = list(fields)
     if len(pairs) > _MOST_FIELDS:
         raise UnprocessableError(f"more than {_MOST_FIELDS} fields")
+    # As much as JSON of a dial may have: it is read on the event loop.
+    if sum(len(name) + len(text) for name, text in pairs) > _MOST_CHARACTERS:
+        raise TooLargeError(f"the fields have more than {_MOST_CHARACTERS} characters together")
     for name, text in pairs:
         _place(found, name, text)
     if "request" in found:

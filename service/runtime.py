@@ -95,7 +95,7 @@ class Runtime:
     async def close(self) -> None:
         """Ends all work and leaves Redis; the last service to leave stops an embedded server."""
         await asyncio.to_thread(self.threads.shut_down)
-        await self.cache.entries.redis.aclose()
+        await self.cache.entries.close()
         if self.embedded is not None:
             await asyncio.to_thread(self.embedded.stop)
 

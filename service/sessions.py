@@ -39,7 +39,8 @@ class Held:
     bytes: int
 
 
-Load = Callable[[], Awaitable[tuple[SubnetMetadata, bytes]]]
+Loaded = tuple[SubnetMetadata, bytes]
+Load = Callable[[], Awaitable[Loaded]]
 
 
 class Sessions:
@@ -69,7 +70,8 @@ class Sessions:
         self._pins: Counter[str] = Counter()
         self._unwanted: set[str] = set()
         self._bytes = 0
-        self._flights: Flights[None] = Flights()
+        self._loads: Flights[None] = Flights(while_wanted=True)
+        self._openings: Flights[None] = Flights()
 
     def __contains__(self, subnet_id: str) -> bool:
         return subnet_id in self._held
@@ -113,7 +115,7 @@ class Sessions:
         self._pins[subnet_id] += 1  # before it is there: others must not drive it out meanwhile
         try:
             if subnet_id not in self._held:
-                await self._flights.run(subnet_id, lambda: self._make(subnet_id, load))
+                await self._loads.run(subnet_id, lambda: self._make(subnet_id, load))
             self._held.move_to_end(subnet_id)
             return self._held[subnet_id]
         except BaseException:
@@ -128,7 +130,12 @@ class Sessions:
             self._shrink()
 
     async def _make(self, subnet_id: str, load: Load) -> None:
-        metadata, content = await load()
+        loaded = await load()
+        if subnet_id not in self._held:  # one begun for those who left may be there by now
+            await self._openings.run(subnet_id, lambda: self._open(subnet_id, loaded))
+
+    async def _open(self, subnet_id: str, loaded: Loaded) -> None:
+        metadata, content = loaded
         loop = asyncio.get_running_loop()
         session = await loop.run_in_executor(self._executor, self._device.session, content)
         held = Held(metadata, session, estimated_bytes(len(content)))

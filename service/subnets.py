@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -54,8 +54,11 @@ class Building:
     builds: Gate
 
 
-_Found = tuple[str, Choice | None, float]
-"""A sub-network's id, its choice of widths if a search made it just now, and the search's ms."""
+_Built = tuple[StoredSubnet, dict[str, float]]
+"""What was built, and the ms of each stage."""
+
+_Found = tuple[str, StoredSubnet, bool, dict[str, float]]
+"""What equal dials share of :class:`Dialled`: all but ``spent``, which is in each budget's unit."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ class Subnets:
         self._building = building
         self._profiles = profiles
         self._metrics = metrics
-        self._searches: Flights[_Found] = Flights()
-        self._builds: Flights[tuple[StoredSubnet, dict[str, float]]] = Flights()
+        self._dials: Flights[_Found] = Flights(while_wanted=True)
+        self._builds: Flights[_Built] = Flights(while_wanted=True)
 
     @property
     def waiting(self) -> int:
@@ -151,24 +154,15 @@ class Subnets:
         """
         model, request = self.request_of(dial)
         self._metrics.dials.labels(model.manifest.name, dial.budget.asked().kind).inc()
-        timings = dict.fromkeys(STAGES, 0.0)
         digest = request.digest(model)
-        choice: Choice | None = None
+        hit, timings = True, dict.fromkeys(STAGES, 0.0)
         subnet_id, stored = await self._cache.answered(digest)
-        if subnet_id is None:
-            subnet_id, choice, timings["search"] = await self._resolve(model, request, digest)
-            stored = await self._cache.find(subnet_id)
-        hit = stored is not None
-        if stored is None:
-
-            async def chosen() -> Choice:
-                if choice is not None:
-                    return choice
-                again, timings["search"] = await self.search(model, request)
-                return again
-
-            stored, took = await self._build(model, subnet_id, chosen)
-            timings |= took
+        # Where the sub-network is gone its id is of no use: a search may answer otherwise than the
+        # one that found it, being of another release or on another processor.
+        if subnet_id is None or stored is None:
+            subnet_id, stored, hit, timings = await self._dials.run(
+                digest, lambda: self._find(model, request, digest)
+            )
         used = spent_by_known(model, request, stored.metadata)
         return Dialled(subnet_id, stored, used, hit, timings)
 
@@ -196,12 +190,7 @@ class Subnets:
         stored = await self.get(subnet_id)
         content = await self._cache.onnx(stored)
         if content is None:
-            model, choice = self._again(subnet_id, stored.metadata)
-
-            async def chosen() -> Choice:
-                return choice
-
-            stored, _ = await self._build(model, subnet_id, chosen)
+            stored, _ = await self._build(*self._again(subnet_id, stored.metadata))
             content = await self._cache.onnx(stored)
         if content is None:
             raise NotFoundError(f"sub-network {subnet_id!r} is larger than the cache can hold")
@@ -231,19 +220,16 @@ class Subnets:
             raise NotFoundError(f"the description of sub-network {subnet_id!r} is not its own")
         return model, choice
 
-    async def _resolve(self, model: PublishedModel, request: SubnetRequest, digest: str) -> _Found:
-        """Searches for a request that is not in the cache, once for all who ask at a time."""
-
-        async def work() -> _Found:
-            # Another search may have ended between the caller's lookup and now.
-            known = await self._cache.subnet_of(digest, counted=False)
-            if known is not None:
-                return known, None, 0.0
-            choice, milliseconds = await self.search(model, request)
-            await self._cache.link(digest, choice.subnet_id)
-            return choice.subnet_id, choice, milliseconds
-
-        return await self._searches.run(digest, work)
+    async def _find(self, model: PublishedModel, request: SubnetRequest, digest: str) -> _Found:
+        """Searches for a request, and builds what is chosen if it is not there."""
+        choice, searched_ms = await self.search(model, request)
+        await self._cache.link(digest, choice.subnet_id)
+        stored = await self._cache.find(choice.subnet_id)
+        hit, timings = stored is not None, dict.fromkeys(STAGES, 0.0) | {"search": searched_ms}
+        if stored is None:
+            stored, took = await self._build(model, choice)
+            timings |= took
+        return choice.subnet_id, stored, hit, timings
 
     async def search(self, model: PublishedModel, request: SubnetRequest) -> tuple[Choice, float]:
         """Chooses the widths for a request, and builds nothing.
@@ -255,42 +241,35 @@ class Subnets:
             InfeasibleBudget: no sub-network is that small.
             OverloadedError: as many searches wait as may.
         """
-        async with self._building.searches.enter():
+
+        async def work() -> tuple[Choice, float]:
             start = time.perf_counter()
             choice = await self._run(partial(choose, model, request))
             seconds = time.perf_counter() - start
-        self._metrics.stage_seconds["search"].observe(seconds)
-        return choice, 1e3 * seconds
+            self._metrics.stage_seconds["search"].observe(seconds)
+            return choice, 1e3 * seconds
 
-    async def _build(
-        self,
-        model: PublishedModel,
-        subnet_id: str,
-        chosen: Callable[[], Awaitable[Choice]],
-    ) -> tuple[StoredSubnet, dict[str, float]]:
+        return await self._building.searches.run(work)
+
+    async def _build(self, model: PublishedModel, choice: Choice) -> _Built:
         """Builds a sub-network once for all who ask at a time: they take one place in the queue."""
+        # A place first, the lock afterwards: who waits here must not keep other replicas waiting.
         return await self._builds.run(
-            subnet_id, lambda: self._build_alone(model, subnet_id, chosen)
+            choice.subnet_id,
+            lambda: self._building.builds.run(lambda: self._build_alone(model, choice)),
         )
 
-    async def _build_alone(
-        self,
-        model: PublishedModel,
-        subnet_id: str,
-        chosen: Callable[[], Awaitable[Choice]],
-    ) -> tuple[StoredSubnet, dict[str, float]]:
+    async def _build_alone(self, model: PublishedModel, choice: Choice) -> _Built:
         built_at = 0.0
 
         async def work() -> Subnet:
             nonlocal built_at
-            choice, with_ = await chosen(), self._building
+            with_ = self._building
             subnet = await self._run(partial(build, model, choice, with_.threads, with_.providers))
             built_at = time.perf_counter()
             return subnet
 
-        # A place first, the lock afterwards: who waits here must not keep other replicas waiting.
-        async with self._building.builds.enter():
-            stored, here = await self._cache.build_once(subnet_id, work)
+        stored, here = await self._cache.build_once(choice.subnet_id, work)
         if not here:
             return stored, {}
         took = {s: stored.metadata.timings_ms[s] for s in ("extract", "calibrate")}
@@ -299,7 +278,7 @@ class Subnets:
             self._metrics.stage_seconds[stage].observe(milliseconds / 1e3)
         log.info(
             "built sub-network %s of %s: %.4f GMACs, %s",
-            subnet_id,
+            choice.subnet_id,
             model.manifest.name,
             stored.metadata.gmacs,
             ", ".join(f"{s} {ms:.0f} ms" for s, ms in took.items()),

@@ -1,73 +1,47 @@
-"""``slimdial-train evaluate``: the paper's tables and figures of a run or a published model."""
+"""``slimdial-train evaluate``."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from model_store.published import ModelStore, default_root
-from training.configs import recipes
-from training.console import errors, progress, show_result
-from training.data.load import DataSets, load
+from model_store.published import ModelStore, PublishedModel, default_root, open_model
+from training.cli_data import known, loaded
+from training.console import progress, show_result
+from training.data.load import DataSets
 from training.evaluation.overview import overview
-from training.evaluation.resolve import resolve
+from training.evaluation.resolve import Known, resolve
 from training.evaluation.run import evaluate_all
 from training.evaluation.settings import Settings
 from training.evaluation.subject import Run
 from training.evaluation.targets import targets
-from training.options import DataOption, JsonOption, RunsOption, StoreOption
-from training.own import own
 from training.ranks import started
 from training.recipe import Recipe
 
 
-def evaluate(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN|MODEL...",
-            help="A recipe with its run, its seeds and its baselines; a run folder; or a published "
-            "model. Several must be of one recipe.",
-        ),
-    ],
-    data: DataOption = Path("data"),
-    runs: RunsOption = Path("runs"),
-    root: StoreOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Default: evaluation/ and the recipe's name.")
-    ] = None,
-    budgets: Annotated[
-        list[float] | None,
-        typer.Option("--budget", help="A share of the full GMACs; repeat it. Default: 1 and 0.44."),
-    ] = None,
-    preferences: Annotated[
-        int, typer.Option(min=2, max=24, help="Preferences to sample; the paper has 20.")
-    ] = Settings.preferences,
-    images: Annotated[
-        int | None, typer.Option(min=1, help="Test images to measure on; default: all.")
-    ] = None,
-    as_json: JsonOption = False,
+def run(
+    names: list[str],
+    data: Path,
+    runs: Path,
+    root: Path | None,
+    out: Path | None,
+    settings: Settings,
+    as_json: bool,
 ) -> None:
-    """Measure a trained SuperNet in the paper's tables and figures, and report them.
+    """Evaluates what the names mean, and writes the report.
 
-    Interrupted, it goes on where it was when called again. Under torchrun, the processes it starts
-    share the measuring.
+    Raises:
+        ValueError: a name means nothing that can be evaluated, or they are of different recipes.
+        ModelError: a model is not usable.
     """
-    with errors(), started() as ranks, progress(ranks.first) as show:
-        settings = Settings(preferences=preferences, images=images)
-        settings = replace(settings, shares=tuple(budgets)) if budgets else settings
-        known = {**recipes(), "own": lambda: own(data)}
+    with started() as ranks, progress(ranks.first) as show:
         store = ModelStore(root or default_root())
-        found = [resolve(name, known, runs, store) for name in names]
-        subjects = [s for each in found for s in (each if isinstance(each, list) else [each])]
-        first = subjects[0]
-        name = first.name.recipe if isinstance(first, Run) else first.manifest.name
-        folder = out or Path("evaluation") / name
+        subjects = [
+            open_model(s) if isinstance(s, Path) else s
+            for s in ranks.from_first(lambda: _meant(names, known(data), runs, store))
+        ]
+        folder = out or Path("evaluation") / _folder(subjects[0])
 
         def load_sets(recipe: Recipe) -> DataSets:
-            with ranks.one_a_machine_first():
-                return load(recipe, data, lambda done, n: show("rendering scenes", done, n))
+            return loaded(recipe, data, ranks, show)
 
         results = evaluate_all(subjects, settings, folder, load_sets, ranks, show)
     if ranks.first:
@@ -78,3 +52,22 @@ def evaluate(
             as_json,
             "\n".join([*lines, f"report: {report}"]),
         )
+
+
+def _meant(names: list[str], recipes: Known, runs: Path, store: ModelStore) -> list[Run | Path]:
+    """The runs that the names mean, and the folders of models; each once."""
+    found: dict[Path, Run | Path] = {}
+    for name in names:
+        meant = resolve(name, recipes, runs, store)
+        if isinstance(meant, list):
+            found |= {run.folder.resolve(): run for run in meant}
+        else:
+            found[meant.path.resolve()] = meant.path
+    return list(found.values())
+
+
+def _folder(subject: Run | PublishedModel) -> str:
+    """The folder's name for a model, or for the seeds of a recipe or of a variant."""
+    if isinstance(subject, Run):
+        return replace(subject.name, seed=0).folder
+    return subject.manifest.name

@@ -1,6 +1,6 @@
 """The quality of a sub-network: extracted, calibrated, measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 from model_store.subnet.space import Architecture
 from training.calibration import calibrate
 from training.data.source import Batch, Source, in_order
-from training.metrics import meter_of, to_target_size
+from training.metrics import meters_of, metric_of, to_target_size
 from training.recipe import NetworkConfig
 from training.set_losses import SetLosses
 from training.supernet import SuperNet, channels_last
@@ -20,8 +20,11 @@ class Quality:
     """What was measured on one set."""
 
     losses: dict[str, float]
-    """Means over the labelled values of the whole set."""
+    """Means over the labelled values of the whole set, as :class:`SetLosses` adds them up."""
     metrics: dict[str, float]
+    """Of the metric by which each task is judged."""
+    further: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Other metrics of the tasks that have some, by task and name."""
 
 
 def device_of(network: SuperNet) -> torch.device:
@@ -61,20 +64,32 @@ def calibrated(
 
 @torch.no_grad()
 def evaluate(subnet: SuperNet, batches: "list[Batch] | Source", batch_size: int = 64) -> Quality:
-    """Losses and metrics of a calibrated sub-network over a set."""
+    """Losses and metrics of a calibrated sub-network over a set.
+
+    Raises:
+        ValueError: no image of the set has ground truth for some task.
+    """
     tasks = subnet.config.tasks
-    meters = {t.name: meter_of(t.kind, t.outputs) for t in tasks}
-    losses = SetLosses(tasks)
+    meters = {t.name: meters_of(t.kind, t.outputs) for t in tasks}
+    losses, images = SetLosses(tasks), 0
     architecture = subnet.space.largest()
     each = batches if isinstance(batches, list) else in_order(batches, batch_size)
     for batch in (on_device(b, device_of(subnet)) for b in each):
+        images += len(batch.images_NCHW)
         raw = subnet(normalise(subnet.config, batch.images_NCHW), architecture).raw
         for task in tasks:
             target = batch.targets[task.name]
             if losses.add(task, raw[task.name], target):
                 prediction = to_target_size(activate(task, raw[task.name].float()), target)
-                meters[task.name].update(prediction, target)
-    return Quality(
-        losses=dict.fromkeys(meters, 0.0) | losses.means(),
-        metrics={name: meter.value() for name, meter in meters.items()},
-    )
+                for meter in meters[task.name].values():
+                    meter.update(prediction, target)
+    means = losses.means()
+    unknown = [t.name for t in tasks if t.name not in means]
+    if unknown:
+        raise ValueError(
+            f"none of {images} images has ground truth for {', '.join(unknown)}, so that nothing "
+            "can be measured; take more images, or label some"
+        )
+    values = {t: {name: m.value() for name, m in found.items()} for t, found in meters.items()}
+    metrics = {t.name: values[t.name].pop(metric_of(t.kind).name) for t in tasks}
+    return Quality(means, metrics, {name: others for name, others in values.items() if others})

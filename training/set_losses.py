@@ -10,7 +10,11 @@ from training.tasks import Task, task_loss
 
 
 class SetLosses:
-    """Means over a set's labelled values, not over its images or batches."""
+    """Means over a set's labelled values, not over its images or batches.
+
+    The loss of saliency alone depends on the batches: each is balanced by its own share of positive
+    pixels.
+    """
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = tuple(tasks)

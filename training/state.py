@@ -51,6 +51,8 @@ class TrainingState:
         """Whole epochs done, and steps done in the epoch after them."""
         self.means = Averages()
         """Of those steps."""
+        self.weights: str | None = None
+        """The SHA-256 of what the encoder started from; None for random weights."""
         self.best = float("inf")
         """The lowest validation loss, Σ ρ_n L_n."""
 
@@ -71,6 +73,7 @@ class TrainingState:
             self.epoch, self.step = state["epoch"], state.get("step", 0)
             self.means = Averages(**state.get("means", {}))
             self.best = state.get("best", self.best)
+            self.weights = state.get("weights")
         return state is not None
 
     def _read(self, path: Path) -> dict[str, Any] | None:
@@ -105,5 +108,6 @@ class TrainingState:
         return {
             "config": {part: repr(getattr(self.recipe, part)) for part in PARTS},
             "epoch": self.epoch,
+            "weights": self.weights,
             "network": self.network.state_dict(),
         }

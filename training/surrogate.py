@@ -1,6 +1,6 @@
 """Gaussian processes: what a few hundred measured sub-networks say of all the others.
 
-A network that learns from a few hundred samples directly (ECMT has 2000 to 5000) must find out
+A network that learns from a few hundred samples directly (ECMT has 2000) must find out
 from them what is known beforehand: that quality changes smoothly with widths, and that a task does
 not see the other tasks' decoders. A Gaussian process is told. The accuracy predictor then learns
 from its answers for many sub-networks, of which none has to be measured.

@@ -6,14 +6,12 @@ name says what it is: ``rooms-static``, ``rooms-single-depth-seed1``.
 
 from dataclasses import dataclass, replace
 
-from training.recipe import PredictorConfig, Recipe
+from training.recipe import Recipe
 
 STATIC = "static"
 NO_DISTILLATION = "no-distillation"
-PAPER = "paper"
+"""A SuperNet, too: networks are cut from it."""
 SINGLE = "single:"
-SUPERNETS = (PAPER, NO_DISTILLATION)
-"""Variants that networks are cut from."""
 
 FEWEST_IMAGES = 16
 """Smallest batch of a single-task network: batch norm uses the batch's own statistics."""
@@ -25,7 +23,7 @@ class RunName:
 
     recipe: str
     variant: str | None = None
-    """``static``, ``single:TASK``, ``no-distillation`` or ``paper``; None for the SuperNet."""
+    """``static``, ``single:TASK`` or ``no-distillation``; None for the SuperNet."""
     seed: int = 0
     """0 is the recipe's own."""
     called: str | None = None
@@ -65,10 +63,10 @@ def supernet(variant: str | None) -> str | None:
     Raises:
         ValueError: it is not.
     """
-    if variant in (None, *SUPERNETS):
+    if variant in (None, NO_DISTILLATION):
         return variant
     raise ValueError(
-        f"{variant!r} is not a variant that networks are cut from; those are {', '.join(SUPERNETS)}"
+        f"{variant!r} is no variant that networks are cut from; there is {NO_DISTILLATION}"
     )
 
 
@@ -81,8 +79,6 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
       task (the layout of CIFAR-100), it only sees that task's images, in batches so much smaller
       that it takes about as many steps as the SuperNet, each a fraction of the cost.
     - ``no-distillation``: the SuperNet without distillation (ECMT Table 4).
-    - ``paper``: the SuperNet, with its predictor trained to the letter of ECMT, without what this
-      project adds.
 
     Raises:
         ValueError: there is no such variant, or no such task.
@@ -91,16 +87,12 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
         return recipe
     if variant == NO_DISTILLATION:
         return replace(recipe, training=replace(recipe.training, distillation=0.0))
-    if variant == PAPER:
-        published = PredictorConfig.as_published(recipe.predictor.calibration_images)
-        return replace(recipe, predictor=published)
     if variant == STATIC:
         return _static(recipe)
     if variant.startswith(SINGLE):
         return _single(_static(recipe), variant.removeprefix(SINGLE))
     raise ValueError(
-        f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION}, {PAPER} and "
-        f"{SINGLE}TASK"
+        f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION} and {SINGLE}TASK"
     )
 
 

@@ -7,7 +7,8 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from boards import BOARDS, Board, Panel
+from boards import BOARDS
+from boards.board import Board, Panel
 from grafana_foundation_sdk.builders import common, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.subnet.problem import Choices, Problem
+from model_store.subnet.problem import Choices, Problem, weighted
 from model_store.subnet.repair import shrink_to_fit
 
 POOL = 50
@@ -63,7 +63,7 @@ def ecmt(problem: Problem, rng: np.random.Generator) -> EcmtOutcome:
     preferred_N = problem.preference.most_preferred_N()
     pool_PG = initial_PG.copy()
     counts_P = problem.counts(pool_PG)
-    losses_P = problem.losses_of(pool_PG) @ preferred_N
+    losses_P = weighted(problem.losses_of(pool_PG), preferred_N)
     evaluations = len(pool_PG)
     for parent in rng.integers(0, len(pool_PG), size=CYCLES):
         if counts_P[parent] == problem.budget:
@@ -107,4 +107,4 @@ def _mutate(
         can_shrink = np.flatnonzero(mutant_G[encoder])
         mutant_G[can_shrink[int(rng.random() * can_shrink.size)]] -= 1
     losses_1N = problem.losses(space.ratios_of(channels_1G))
-    return mutant_G, count, float(losses_1N[0] @ preferred_N)
+    return mutant_G, count, float(weighted(losses_1N, preferred_N)[0])

@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 HIDDEN = (100, 100, 50)
 """Units of the trunk's three layers (ECMT Algorithm 3)."""
 
+DECIMALS = 9
+"""Digits of a prediction that count. What BLAS computes differs in its last bits from processor to
+processor, and with where in a batch a row stands; a search that compared them would end elsewhere.
+"""
+
 _ROWS = 64
 """Architectures evaluated at once. Products this small stay in cache and on one BLAS thread;
 larger ones wake further threads, and on busy cores wait for them."""
@@ -45,9 +50,9 @@ class AccuracyPredictor:
 
     tasks: tuple[str, ...]
     """Task names; quantity n is the loss of task n, quantity N + n its metric."""
-    trunk: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    trunk: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
     """Weight [in, out] and bias [out] of each layer."""
-    heads: tuple[NDArray[np.float32], NDArray[np.float32]]
+    heads: tuple[NDArray[np.float64], NDArray[np.float64]]
     """Weight [50, Q] and bias [Q]."""
     mean_Q: NDArray[np.float32]
     std_Q: NDArray[np.float32]
@@ -78,11 +83,8 @@ class AccuracyPredictor:
         layers = range(0, 2 * len(HIDDEN), 2)
         return AccuracyPredictor(
             tasks=tuple(tasks),
-            trunk=tuple(
-                (np.ascontiguousarray(tensors[f"model.{i}.weight"].T), tensors[f"model.{i}.bias"])
-                for i in layers
-            ),
-            heads=(np.ascontiguousarray(tensors["heads.weight"].T), tensors["heads.bias"]),
+            trunk=tuple(_layer(tensors, f"model.{i}") for i in layers),
+            heads=_layer(tensors, "heads"),
             mean_Q=tensors["targets.mean"],
             std_Q=tensors["targets.std"],
         )
@@ -114,20 +116,29 @@ class AccuracyPredictor:
     def _evaluate(
         self,
         ratios_PG: NDArray[np.floating[Any]],
-        weight: NDArray[np.float32],
-        bias: NDArray[np.float32],
+        weight: NDArray[np.float64],
+        bias: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         if len(ratios_PG) > _ROWS:
             starts = range(0, len(ratios_PG), _ROWS)
             return np.concatenate(
                 [self._evaluate(ratios_PG[i : i + _ROWS], weight, bias) for i in starts]
             )
-        features = ratios_PG.astype(np.float32)
+        features = ratios_PG.astype(np.float64)
         for layer_weight, layer_bias in self.trunk:
             features = features @ layer_weight
             features += layer_bias
             np.maximum(features, 0, out=features)
-        return (features @ weight + bias).astype(np.float64)
+        values_PQ: NDArray[np.float64] = np.round(features @ weight + bias, DECIMALS)
+        return values_PQ
+
+
+def _layer(
+    tensors: Mapping[str, NDArray[np.float32]], name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight [in, out] and bias [out] of a layer, in the precision that is computed in."""
+    weight, bias = (tensors[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias"))
+    return np.ascontiguousarray(weight.T), bias
 
 
 def _check(name: str, tensor: NDArray[np.float32], shape: tuple[int, ...]) -> None:

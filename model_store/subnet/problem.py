@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.subnet.cost import CostModel, Unit
+from model_store.subnet.predictor import DECIMALS
 from model_store.subnet.preference import Preference
 from model_store.subnet.space import SearchSpace
 
@@ -156,9 +157,14 @@ class Problem:
 
     def score(self, choices_PG: Choices) -> NDArray[np.float64]:
         """Minus the losses' mean, weighted by preference, [P]; higher is better."""
-        scores_P: NDArray[np.float64] = -(self.losses_of(choices_PG) @ self._weights_N)
-        return scores_P
+        return -weighted(self.losses_of(choices_PG), self._weights_N)
 
     @cached_property
     def _weights_N(self) -> NDArray[np.float64]:
         return self.preference.weights_N()
+
+
+def weighted(losses_PN: NDArray[np.float64], weights_N: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted sums of losses, [P], to the digits that count (:data:`DECIMALS`)."""
+    sums_P: NDArray[np.float64] = np.round((losses_PN * weights_N).sum(axis=1), DECIMALS)
+    return sums_P

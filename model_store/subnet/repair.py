@@ -68,16 +68,19 @@ def widen_to_fit(problem: Problem, choices_G: Choices) -> tuple[Choices, int]:
         A candidate within the budget, [G], and how many candidates the predictor looked at.
     """
     widened_G, evaluations = choices_G.copy(), 0
-    while True:
-        encoder = problem.space.encoder
-        groups_P = encoder[widened_G[encoder] < problem.top_G[encoder]]
-        wider_PG = np.tile(widened_G, (len(groups_P), 1))
-        wider_PG[np.arange(len(groups_P)), groups_P] += 1
-        wider_PG = wider_PG[problem.fits(wider_PG)]
-        if not len(wider_PG):
-            return widened_G, evaluations
+    while len(wider_PG := steps_up(problem, widened_G)):
         widened_G = wider_PG[problem.score(wider_PG).argmax()]
         evaluations += len(wider_PG)
+    return widened_G, evaluations
+
+
+def steps_up(problem: Problem, choices_G: Choices) -> Choices:
+    """The candidates within the budget that have one encoder group a step wider, [P, G]."""
+    encoder = problem.space.encoder
+    groups_P = encoder[choices_G[encoder] < problem.top_G[encoder]]
+    wider_PG = np.tile(choices_G, (len(groups_P), 1))
+    wider_PG[np.arange(len(groups_P)), groups_P] += 1
+    return wider_PG[problem.fits(wider_PG)]
 
 
 def random_candidates(problem: Problem, count: int, rng: np.random.Generator) -> Choices:

@@ -9,10 +9,9 @@ import httpx
 
 from service.client import operations
 from service.client.answers import Health, Model, Prediction, Subnet, Summary
-from service.client.base import Base, dial_of, failure_of, reply_of, wanted_of
-from service.client.exchange import Clock, Operation, Pause, Reply
+from service.client.base import Base, dial_of, failure_of, longest_s, reply_of, wanted_of
+from service.client.exchange import Clock, Operation, Pause, Reply, Send
 from service.client.images import Image, encoded
-from service.client.keys import key_headers
 from service.client.operations import Dial
 
 T = TypeVar("T")
@@ -31,7 +30,7 @@ class AsyncClient(Base):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """As :class:`Client`."""
-        super().__init__(url, timeout_s, {**key_headers(api_key), **(headers or {})})
+        super().__init__(url, timeout_s, api_key, headers)
         self._http = http or httpx.AsyncClient()
         self._sleep = sleep
 
@@ -110,9 +109,15 @@ class AsyncClient(Base):
                 if isinstance(step, Pause):
                     await self._sleep(step.seconds)
                 else:
-                    reply = reply_of(await self._http.request(**self.request(step)))
+                    reply = await self._reply(step)
         except StopIteration as end:
             result: T = end.value
             return result
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise failure_of(error) from error
+
+    async def _reply(self, send: Send) -> Reply:
+        # The time that httpx takes is that of a single read or write.
+        async with asyncio.timeout(longest_s(send)):
+            response = await self._http.request(**self.request(send))
+            return reply_of(response, response.content)

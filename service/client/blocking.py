@@ -8,10 +8,9 @@ import httpx
 
 from service.client import operations
 from service.client.answers import Health, Model, Prediction, Subnet, Summary
-from service.client.base import Base, dial_of, failure_of, reply_of, wanted_of
-from service.client.exchange import Clock, Operation, Pause, Reply
+from service.client.base import Base, dial_of, failure_of, longest_s, reply_of, wanted_of
+from service.client.exchange import Clock, Operation, Pause, Reply, Send
 from service.client.images import Image, encoded
-from service.client.keys import key_headers
 from service.client.operations import Dial
 
 T = TypeVar("T")
@@ -38,17 +37,20 @@ class Client(Base):
 
         Args:
             url: of the service, such as http://localhost:8000.
-            timeout_s: the longest that a call may take, repetitions included.
+            timeout_s: the longest that a call may take, repetitions included; the service is given
+                a second more to say itself that it is over. The clock is looked at with every piece
+                of an answer's body; before that, this bounds each read and write.
             api_key: where the service wants one; that of SLIMDIAL_API_KEY if None.
-            headers: sent with every request.
+            headers: sent with every request; an ``Authorization`` instead of the key's.
             http: what sends requests; closed with the client. Certificates of one's own go there:
                 ``httpx.Client(verify=ssl.create_default_context(cafile=...))``.
             sleep: what waits between repetitions.
 
         Raises:
-            ValueError: the key is nothing that a header can carry.
+            ValueError: the URL is none, the time is longer than a day, or the key is nothing that a
+                header can carry.
         """
-        super().__init__(url, timeout_s, {**key_headers(api_key), **(headers or {})})
+        super().__init__(url, timeout_s, api_key, headers)
         self._http = http or httpx.Client()
         self._sleep = sleep
 
@@ -138,9 +140,20 @@ class Client(Base):
                 if isinstance(step, Pause):
                     self._sleep(step.seconds)
                 else:
-                    reply = reply_of(self._http.request(**self.request(step)))
+                    reply = self._reply(step)
         except StopIteration as end:
             result: T = end.value
             return result
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise failure_of(error) from error
+
+    def _reply(self, send: Send) -> Reply:
+        # The time that httpx takes is that of a single read or write.
+        end = time.monotonic() + longest_s(send)
+        with self._http.stream(**self.request(send)) as response:
+            content = bytearray()
+            for part in response.iter_bytes():
+                if time.monotonic() > end:
+                    raise TimeoutError
+                content += part
+            return reply_of(response, bytes(content))

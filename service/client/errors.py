@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 
@@ -22,9 +21,7 @@ class IntegrityError(ClientError):
 class ProblemError(ClientError):
     """The service answered with an error."""
 
-    def __init__(
-        self, status: int, detail: str, problem: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, status: int, detail: str, problem: Mapping[str, Any] | None = None) -> None:
         """An error as the service tells it.
 
         Args:
@@ -35,7 +32,11 @@ class ProblemError(ClientError):
         super().__init__(f"{detail} (HTTP {status})")
         self.status = status
         self.detail = detail
-        self.problem = problem
+        self.problem: Mapping[str, Any] = problem or {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Between processes: an exception is otherwise made again from its text alone.
+        return type(self), (self.status, self.detail, dict(self.problem)), self.__dict__
 
 
 class UnauthorizedError(ProblemError):

@@ -63,6 +63,15 @@ class Inference:
         self._max_batch = max_batch
         self._max_output_bytes = max_output_bytes
 
+    def bounds(self, name: str) -> Bounds:
+        """The inputs that a model takes.
+
+        Raises:
+            ServiceError: there is no such model, or it was unloaded.
+        """
+        image = self._repository.model(name).manifest.input
+        return Bounds(image.height, image.width, self._max_batch)
+
     async def infer(
         self, name: str, version: str | None, request: Request, deadline: float
     ) -> Encoded:
@@ -80,10 +89,8 @@ class Inference:
             InfeasibleBudget: no sub-network is that small.
         """
         model = self._repository.model(name)
-        image = model.manifest.input
-        bounds = Bounds(image.height, image.width, self._max_batch)
         # Refused before anything is searched or built; text is parsed where nobody waits for it.
-        parse = partial(tensor, request, bounds)
+        parse = partial(tensor, request, self.bounds(name))
         has_text = any(i.data is not None for i in request.body.inputs)
         input_NCHW = await asyncio.to_thread(parse) if has_text else parse()
         names = wanted(request.body.outputs, model.space.tasks)

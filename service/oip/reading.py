@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.subnet.graph import INPUT
-from service.bodies import parse_json
+from service.bodies import parse_json, refuse_intricate
 from service.errors import BadRequestError, InvalidFieldsError
 from service.oip.schemas import InferBody, InferInput, InferOutput
 
@@ -57,17 +57,22 @@ def json_length(body: bytes, header: str | None) -> int:
     return length
 
 
-def read(body: bytes, json_bytes: int) -> Request:
+def read(body: bytes, json_bytes: int, bounds: Bounds) -> Request:
     """Takes a body apart.
 
     Args:
         body: JSON, then the bytes of binary tensors.
         json_bytes: how long the JSON is, at most the whole body.
+        bounds: of the tensor that may be in the JSON.
 
     Raises:
         BadRequestError: the JSON is not a request.
+        TooLargeError: it has more in it than a request.
     """
-    return Request(_parsed(body[:json_bytes]), memoryview(body)[json_bytes:])
+    text = body[:json_bytes]
+    rows = bounds.batch * 3 * bounds.height
+    refuse_intricate(text, lists=1 + 4 * bounds.batch + rows, numbers=rows * bounds.width)
+    return Request(_parsed(text), memoryview(body)[json_bytes:])
 
 
 def tensor(request: Request, bounds: Bounds) -> NDArray[np.float32]:

@@ -138,6 +138,7 @@ class Repository:
         wish = self.wish(model, None, from_config(parameters))
         async with self._predictions.use(wish) as used:
             await self.used(model, wish, used)
+            await self._numbers.write(used.subnet_id)
         self._unloaded.discard(name)
         return Loaded(
             name=name,

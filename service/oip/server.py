@@ -32,9 +32,8 @@ class OpenInference:
         predictions: Predictions,
     ) -> "OpenInference":
         """Over the same sub-networks, sessions and queues as everything else."""
-        repository = Repository(
-            catalog, subnets, sessions, predictions, Numbers(cache), settings.workers
-        )
+        numbers = Numbers(cache, settings.request_ttl_s)
+        repository = Repository(catalog, subnets, sessions, predictions, numbers, settings.workers)
         statistics = Statistics()
         inference = Inference(
             repository,

@@ -155,10 +155,11 @@ async def infer(
     refuse_compressed(request)
     body = await request.body()
     length = json_length(body, request.headers.get(HEADER))
+    bounds = runtime.oip.inference.bounds(name)
     if length > _SMALL_BYTES:
-        asked = await asyncio.to_thread(read, body, length)
+        asked = await asyncio.to_thread(read, body, length, bounds)
     else:
-        asked = read(body, length)
+        asked = read(body, length, bounds)
     seconds = min(seconds, seconds_asked(asked.body.parameters) or seconds)
     async with Patience(request.receive, seconds) as deadline:
         answered = await runtime.oip.inference.infer(name, version, asked, deadline)

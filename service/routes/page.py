@@ -27,13 +27,13 @@ HEADERS: Final = MappingProxyType(
 _files = StaticFiles(directory=_FOLDER)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 async def index(request: Request) -> Response:
     """The page."""
     return await _answer("index.html", request)
 
 
-@router.api_route("/page/{path:path}", methods=["GET", "HEAD"])
+@router.get("/page/{path:path}")
 async def asset(path: str, request: Request) -> Response:
     """A file of the page."""
     return await _answer(path, request)

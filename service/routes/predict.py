@@ -6,13 +6,14 @@ import contextlib
 from functools import partial
 
 from fastapi import APIRouter, Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from model_store.published import PublishedModel
 from service.accept import negotiate
-from service.bodies import media_type, parse_json, refuse_compressed
+from service.bodies import media_type, parse_json, refuse_compressed, refuse_intricate
 from service.errors import BadRequestError, UnprocessableError, UnsupportedMediaError
 from service.examples import example_of
 from service.openapi import prediction_body, problems
@@ -27,6 +28,7 @@ from service.security.access import needs
 router = APIRouter(tags=["prediction"], dependencies=[needs("predict")], route_class=Direct)
 
 _FORM_FIELD_BYTES = 1 << 16
+_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
 
 @router.post(
@@ -74,7 +76,7 @@ async def _read(request: Request) -> tuple[PredictQuery, Source]:
         if request.query_params:
             raise UnprocessableError("with a JSON body, everything goes into the JSON")
         # A body of many megabytes takes long enough to parse to hold up others.
-        asked = await asyncio.to_thread(parse_json, await request.body(), PredictBody)
+        asked = await asyncio.to_thread(_parsed, await request.body())
         return asked, partial(_from_json, asked)
     raise UnsupportedMediaError(
         "send the image as multipart/form-data (file field `image`), as the raw body with "
@@ -89,6 +91,10 @@ class _InMemory(MultiPartParser):
 
 
 async def _from_form(request: Request) -> tuple[PredictQuery, Source]:
+    _, parameters = parse_options_header(request.headers["content-type"])
+    # Python's others are slow to read (punycode), or give what is no text (utf-7).
+    if parameters.get(b"charset", b"utf-8").lower() not in _CHARSETS:
+        raise BadRequestError("the form is in another charset than UTF-8: leave out charset=")
     async with contextlib.aclosing(request.stream()) as stream:
         form = _InMemory(
             request.headers, stream, max_files=1, max_fields=300, max_part_size=_FORM_FIELD_BYTES
@@ -97,10 +103,6 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Source]:
             fields = await form.parse()
         except MultiPartException as error:
             raise BadRequestError(f"the form cannot be read: {error.message}") from error
-        except UnicodeError as error:
-            raise BadRequestError(
-                "the form is not in the charset that it names: use UTF-8"
-            ) from error
     try:
         image = fields.get("image")
         if not isinstance(image, UploadFile):
@@ -111,6 +113,11 @@ async def _from_form(request: Request) -> tuple[PredictQuery, Source]:
     finally:
         await fields.close()
     return query, content
+
+
+def _parsed(body: bytes) -> PredictBody:
+    refuse_intricate(body)
+    return parse_json(body, PredictBody)
 
 
 def _from_json(asked: PredictBody, model: PublishedModel) -> Sent:

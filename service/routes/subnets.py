@@ -8,6 +8,7 @@ from starlette.responses import Response
 from model_store.cache_records import StoredSubnet
 from service import logs
 from service.bodies import read_json
+from service.head import is_bare
 from service.openapi import json_body, problems, timeout_header
 from service.patience import Patience, seconds_of
 from service.routes.deps import RuntimeDep, runtime_of
@@ -78,14 +79,17 @@ async def onnx(subnet_id: str, request: Request, runtime: RuntimeDep) -> Respons
     logs.note(model=stored.metadata.model, subnet_id=subnet_id)
     if _matches(request.headers.get("if-none-match"), _etag(stored)):
         return Response(status_code=304, headers={"etag": _etag(stored)})
-    async with Patience(request.receive, seconds):
-        stored, content = await runtime.subnets.onnx(subnet_id)
+    content = None
+    if not is_bare(request.scope):
+        async with Patience(request.receive, seconds):
+            stored, content = await runtime.subnets.onnx(subnet_id)
     name = f"{stored.metadata.model}-{stored.metadata.version}-{subnet_id}.onnx"
     return Response(
         content,
         media_type="application/octet-stream",
         headers={
             "etag": _etag(stored),
+            "content-length": str(stored.size),
             "content-disposition": f'attachment; filename="{name}"',
         },
     )

@@ -1,11 +1,15 @@
 """So many at a time, so many that wait, and no more."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 
+from model_store.cache_flights import Flights
 from service.errors import OverloadedError
 from service.scheduling.pace import Pace
+
+T = TypeVar("T")
 
 
 class Gate:
@@ -24,6 +28,7 @@ class Gate:
         self._queue = queue
         self._semaphore = asyncio.Semaphore(slots)
         self._pace = Pace()
+        self._inside: Flights[Any] = Flights()
         self.waiting = 0
 
     @property
@@ -31,9 +36,11 @@ class Gate:
         """Whole seconds until what waits and what is inside now will be done."""
         return self._pace.retry_after(self.waiting + self._slots, self._slots)
 
-    @contextlib.asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        """Waits for a place, and holds it.
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Waits for a place, and does work in it.
+
+        Nothing is begun for a caller that is cancelled while it waits. What was begun is finished,
+        and has its place until then, whether or not the caller still waits for it.
 
         Raises:
             OverloadedError: as many wait as may; it says when to come again.
@@ -47,10 +54,14 @@ class Gate:
             await self._semaphore.acquire()
         finally:
             self.waiting -= 1
+        result: T = await self._inside.run(object(), partial(self._hold, work))
+        return result
+
+    async def _hold(self, work: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            yield
+            return await work()
         finally:
             self._semaphore.release()
             self._pace.note(loop.time() - start)

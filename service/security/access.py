@@ -78,7 +78,8 @@ def needs(scope: Scope) -> Any:  # noqa: ANN401
 
 
 def _presented(headers: Headers) -> str | None:
+    # First, since the other header may hold what a proxy before the service wants to know.
+    if key := headers.get(HEADER):
+        return key
     kind, _, credentials = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and credentials.strip():
-        return credentials.strip()
-    return headers.get(HEADER)
+    return (credentials.strip() or None) if kind.lower() == "bearer" else None

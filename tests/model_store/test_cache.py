@@ -185,6 +185,31 @@ async def test_an_answer_is_known_where_redis_is_away(shared: EmbeddedServer) ->
             assert await cache.answered(REQUEST) == (ONE, stored)
 
 
+async def test_files_are_read_one_after_the_other_and_once_for_all_who_ask_at_a_time(
+    cache: SubnetCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> Subnet:
+        return subnet(TWO, b"other weights")
+
+    one, _ = await cache.build_once(ONE, build)
+    two, _ = await cache.build_once(TWO, work)
+    get, reading, read = cache.entries.get, 0, []
+
+    async def watched(key: str) -> bytes | None:
+        nonlocal reading
+        reading += 1
+        assert reading == 1
+        read.append(key.rpartition(":")[2])
+        content = await get(key)
+        reading -= 1
+        return content
+
+    monkeypatch.setattr(cache.entries, "get", watched)
+    found = await asyncio.gather(*(cache.onnx(stored) for stored in 20 * [one, two]))
+    assert found == 20 * [b"weights", b"other weights"]
+    assert read == [one.sha256, two.sha256]
+
+
 async def test_equal_builds_at_the_same_time_are_one(cache: SubnetCache) -> None:
     builds = 0
 
@@ -288,14 +313,13 @@ async def test_a_holder_that_lost_its_lock_cannot_overwrite_its_successor(
 
 
 async def test_a_lost_token_counter_blocks_nothing(cache: SubnetCache) -> None:
-    await cache.build_once(ONE, build)
-    stored, _ = await cache.build_once(TWO, build)
+    stored, _ = await cache.build_once(ONE, build)
     await cache.entries.redis.delete("slimdial:1:tokens", f"slimdial:1:onnx:{stored.sha256}")
 
     async def again() -> Subnet:
-        return subnet(TWO, b"new weights")
+        return subnet(onnx=b"new weights")
 
-    stored, _ = await cache.build_once(TWO, again)
+    stored, _ = await cache.build_once(ONE, again)
     assert await cache.onnx(stored) == b"new weights"
 
 

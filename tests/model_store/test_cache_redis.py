@@ -6,6 +6,7 @@ import gc
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 from redis.asyncio import Redis
@@ -23,9 +24,9 @@ pytestmark = pytest.mark.anyio
 
 @contextlib.asynccontextmanager
 async def entries_of(url: str, timeout_s: float = 2.0) -> AsyncIterator[Entries]:
-    redis = connect(url, timeout_s)
-    yield Entries(redis, MemoryEntries(1 << 20), 100.0)
-    await redis.aclose()
+    entries = Entries(connect(url, timeout_s), MemoryEntries(1 << 20), 100.0)
+    yield entries
+    await entries.close()
 
 
 @pytest.fixture
@@ -132,14 +133,68 @@ async def test_a_redis_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
     async with impostor(socket, silence) as url, entries_of(url, timeout_s=0.05) as entries:
         entries.memory.put("key", b"value", saved=True)
         entries.up = True
-        assert await asyncio.gather(*(entries.get("key") for _ in range(5))) == 5 * [b"value"]
+        assert await asyncio.gather(*(entries.get("key") for _ in range(99))) == 99 * [b"value"]
         assert not entries.up
         assert "Timeout" in entries.reason
         before = asked
+        assert before < 99  # those that waited for a connection no longer did
         assert await entries.get("key") == b"value"
         assert not await entries.put("key", b"other", 100)
         assert await entries.size("key") == 5
         assert asked == before
+
+
+async def test_a_call_that_is_cancelled_ends_however_far_it_has_come(entries: Entries) -> None:
+    for turns in range(20):  # connected, it has sent its command after three or four
+        assert await entries.probe()
+        call = asyncio.create_task(entries.get("key"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if call.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await call
+    assert entries.up
+
+
+async def test_calls_beyond_the_connections_wait_for_their_turn(entries: Entries) -> None:
+    await entries.redis.set("key", "value")
+    assert await asyncio.gather(*(entries.get("key") for _ in range(200))) == 200 * [b"value"]
+    assert entries.up
+
+
+async def test_redis_is_left_when_the_calls_under_way_have_ended(shared: EmbeddedServer) -> None:
+    """Whoever waits for a turn then goes on without it."""
+    async with entries_of(shared.url) as entries:
+        assert await entries.probe()
+        entries.memory.put("key", b"kept", saved=True)
+        order: list[str] = []
+        let_go = asyncio.Event()
+
+        async def command() -> bytes:
+            await let_go.wait()
+            order.append("called")
+            return b"value"
+
+        def call() -> asyncio.Task[bytes]:
+            return asyncio.create_task(entries.call(command, is_bytes))
+
+        under_way = [call() for _ in range(32)]
+        await asyncio.sleep(0)
+        late = asyncio.create_task(entries.get("key"))
+        await asyncio.sleep(0)
+        leaving = asyncio.create_task(entries.close())
+        leaving.add_done_callback(lambda _: order.append("left"))
+        await asyncio.sleep(0)
+        let_go.set()
+        assert await asyncio.gather(*under_way) == 32 * [b"value"]
+        await leaving
+        assert order == [*(32 * ["called"]), "left"]
+        assert await late == b"kept"
+        assert not entries.up
+
+
+def is_bytes(answer: object) -> TypeGuard[bytes]:
+    return isinstance(answer, bytes)
 
 
 @pytest.fixture

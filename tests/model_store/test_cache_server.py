@@ -44,6 +44,15 @@ def process_of(server: EmbeddedServer) -> int:
         return int(info["process_id"])
 
 
+def loads(server: EmbeddedServer) -> bool:
+    """Whether the server is there and still reads what was saved."""
+    with Redis.from_url(server.url) as redis, contextlib.suppress(RedisConnectionError):
+        info = redis.info("persistence")
+        assert isinstance(info, dict)
+        return bool(info["loading"])
+    return False
+
+
 def kill(server: EmbeddedServer) -> None:
     """Kills the server as a crash would, and waits until nobody answers."""
     os.kill(process_of(server), signal.SIGKILL)
@@ -121,6 +130,33 @@ def test_saved_entries_that_cannot_be_read_are_dropped(folder: Path) -> None:
     server.start()
     put(server, "key", "value")
     server.stop()
+
+
+def test_a_server_that_reads_for_long_what_was_saved_keeps_it_and_is_found_later(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in range(1000):
+        put(server, str(key), random.Random(key).randbytes(1024).hex())
+    server.stop()
+    usual = EmbeddedServer._config
+    slow = "key-load-delay 100000\nloading-process-events-interval-bytes 1024\n"  # 100 s
+    monkeypatch.setattr(EmbeddedServer, "_config", lambda *given: usual(*given) + slow)
+    monkeypatch.setattr(cache_server, "_START_S", 0.0)
+    with pytest.raises(EmbeddedServerError, match="does not answer yet"):
+        server.start()
+    while not loads(server):
+        pass
+    monkeypatch.setattr(cache_server, "_ANSWER_S", 60.0)
+    with pytest.raises(EmbeddedServerError, match="still reads what was saved"):
+        server.ensure()
+    process = process_of(server)
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("key-load-delay", 0)
+    while loads(server):
+        pass
+    server.ensure()
+    assert process_of(server) == process
+    assert read(server, "999") == random.Random(999).randbytes(1024).hex().encode()
 
 
 def test_a_folder_with_a_long_name_has_its_socket_elsewhere(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ _HUGE = {"positions": 1 << 30, "kernel": 1 << 30, "inputs": [1], "outputs": [1]}
         (change("name", to="x" * 65), "name"),
         (change("version", to=".."), "version"),
         (change("version", to="1\n"), "version"),
+        (change("version", to="current"), "cannot be named 'current'"),
         (change("method", to="magic"), "method"),
         (change("divisor", to=0), "divisor"),
         (change("divisor", to="4"), "divisor"),

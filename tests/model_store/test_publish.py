@@ -85,6 +85,16 @@ def test_examples_are_published_beside_the_rest(tmp_path: Path) -> None:
     assert (path / "examples" / "1.png").read_bytes() == b"x"
 
 
+def test_no_version_takes_the_place_of_the_pointer(tmp_path: Path) -> None:
+    publish_tiny(tmp_path)
+    files, manifest = tiny_model_files()
+    named = manifest.model_copy(update={"version": "current"})
+    with pytest.raises(ValueError, match="cannot be named 'current'"):
+        ModelStore(tmp_path).publish("tiny", "current", files, named)
+    publish_tiny(tmp_path, version="2", seed=1)
+    assert ModelStore(tmp_path).current("tiny") == "2"
+
+
 class Crash(Exception):
     """The process dies."""
 
@@ -137,6 +147,29 @@ def test_a_crash_anywhere_leaves_the_old_version_or_the_new_one(tmp_path: Path) 
     assert step > 10, "publishing has at least as many steps that may fail"
 
 
+def test_every_folder_in_which_something_was_made_is_synchronised(tmp_path: Path) -> None:
+    """Else a power cut takes what was made there, though all that is in it was written."""
+    unsafe: set[int] = set()
+
+    def making(real: Callable[..., None], made: int) -> Callable[..., None]:
+        def call(*given: Any) -> None:  # noqa: ANN401
+            real(*given)
+            unsafe.add(Path(given[made]).parent.stat().st_ino)
+
+        return call
+
+    def synchronise(descriptor: int) -> None:
+        unsafe.discard(os.fstat(descriptor).st_ino)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, made in (("mkdir", 0), ("rename", 1), ("replace", 1)):
+            patch.setattr(os, name, making(getattr(os, name), made))
+        patch.setattr(os, "fsync", synchronise)
+        for root in (tmp_path, tmp_path / "a" / "new" / "one"):
+            publish_tiny(root)
+            assert not unsafe
+
+
 def test_of_two_that_publish_at_once_one_is_refused(tmp_path: Path) -> None:
     """The second finds the folder there only when it renames its own."""
     files, manifest = tiny_model_files()
@@ -154,6 +187,26 @@ def test_of_two_that_publish_at_once_one_is_refused(tmp_path: Path) -> None:
             ModelStore(tmp_path).publish("tiny", "1", files, manifest)
     assert ModelStore(tmp_path).open("tiny").manifest.provenance.seed == 1
     assert sorted(p.name for p in (tmp_path / "tiny").iterdir()) == ["1", "current"]
+
+
+def test_two_that_move_the_pointer_at_once_do_not_meet(tmp_path: Path) -> None:
+    """Though both have the same process number, as the first process of every container has."""
+    publish_tiny(tmp_path)
+    publish_tiny(tmp_path, version="2", seed=1)
+    store, real = ModelStore(tmp_path), Path.replace
+
+    def late(self: Path, target: Path) -> Path:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Path, "replace", real)
+            store.point_to("tiny", "2")
+        return real(self, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", late)
+        store.point_to("tiny", "1")
+    assert store.current("tiny") == "1"
+    assert sorted(p.name for p in (tmp_path / "tiny").iterdir()) == ["1", "2", "current"]
+    assert (tmp_path / "tiny" / "current").stat().st_mode & 0o777 == 0o644
 
 
 def test_unknown_models_and_corrupt_pointers_are_refused(tmp_path: Path) -> None:

@@ -180,6 +180,31 @@ def _raw_npz(*members: bytes) -> Callable[[Path], bytes]:
     return content
 
 
+def _spoilt_npz(spoil: Callable[[bytearray, int], None]) -> Callable[[Path], bytes]:
+    """The right archive after a change, given where its central directory starts."""
+
+    def content(version: Path) -> bytes:
+        spoilt = bytearray((version / "calibration.npz").read_bytes())
+        spoil(spoilt, spoilt.rindex(b"PK\x01\x02"))
+        return bytes(spoilt)
+
+    return content
+
+
+def _encrypt(archive: bytearray, directory: int) -> None:
+    archive[6] |= 1
+    archive[directory + 8] |= 1
+
+
+def _compress_otherwise(archive: bytearray, directory: int) -> None:
+    archive[directory + 10] = 99
+
+
+def _damage(archive: bytearray, directory: int) -> None:
+    start = 30 + archive[26] + archive[28]  # a fixed header, the name, what is added to it
+    archive[start:directory] = b"\xff" * (directory - start)
+
+
 def _header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -193,6 +218,8 @@ def _plain(content: bytes) -> Callable[[Path], bytes]:
 
 
 RIGHT = (CALIBRATION_IMAGES, 32, 32, 3)
+UNENDING = b"\x93NUMPY\x01\x00\x06\x00{'a':("
+"""An array whose header ends in the middle of an expression."""
 SHAPE = re.escape(f"uint8 images {RIGHT} expected")
 
 
@@ -244,6 +271,10 @@ SHAPE = re.escape(f"uint8 images {RIGHT} expected")
             "bytes of images",
         ),
         ("calibration.npz", _raw_npz(b"garbage!"), "calibration.npz", "magic"),
+        ("calibration.npz", _raw_npz(UNENDING), "calibration.npz", "cannot be read: .*EOF"),
+        ("calibration.npz", _spoilt_npz(_encrypt), "calibration.npz", "is encrypted"),
+        ("calibration.npz", _spoilt_npz(_compress_otherwise), "calibration.npz", "compression"),
+        ("calibration.npz", _spoilt_npz(_damage), "calibration.npz", "decompressing"),
         ("report.json", _plain(b'{"loss": NaN}'), "report.json", "NaN is not JSON"),
         ("report.json", _plain(b'{"loss": Infinity}'), "report.json", "Infinity is not JSON"),
         ("report.json", _plain(b"3"), "report.json", "a JSON object expected"),

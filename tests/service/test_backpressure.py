@@ -6,13 +6,14 @@ import contextlib
 import io
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import numpy as np
 import pytest
 from starlette.types import Message
 
+from service.curve import CurveAsk, curve
 from service.settings import Settings
 from tests.service.running import Running, encoded, picture, running
 
@@ -214,6 +215,53 @@ async def test_builds_that_wait_are_bounded_and_equal_ones_share_a_place(
         assert len({a["subnet_id"] for a in answers}) == 1
         assert (await other)["subnet_id"] != answers[0]["subnet_id"]
         assert await service.metric("slimdial_extract_duration_seconds_count") == 2
+
+
+async def left(*requests: asyncio.Task[Any]) -> None:
+    """The clients of these requests have left."""
+    for request in requests:
+        request.cancel()
+    await asyncio.wait(requests)
+    assert all(r.cancelled() for r in requests)
+
+
+@pytest.mark.parametrize("full", ["searches", "builds"])
+async def test_nothing_is_searched_or_built_for_those_who_left_while_they_waited(
+    settings: Settings, full: Literal["searches", "builds"]
+) -> None:
+    async with running(settings) as service:
+        subnets, done = service.runtime.subnets, asyncio.Event()
+        holder = asyncio.create_task(getattr(subnets._building, full).run(done.wait))
+        clients = [asyncio.create_task(service.dial(share)) for share in (0.2, 0.4, 0.4, 0.6)]
+        await until(lambda: subnets.waiting == 3)
+        await left(*clients)
+        await until(lambda: subnets.waiting == 0)
+        done.set()
+        await holder
+        await service.dial(0.8)
+        searches = await service.metric("slimdial_search_duration_seconds_count")
+        assert searches == (1 if full == "searches" else 4)
+        assert await service.metric("slimdial_extract_duration_seconds_count") == 1
+
+
+async def test_a_search_that_was_begun_keeps_its_place_though_its_client_has_left(
+    service: Running,
+) -> None:
+    subnets, done = service.runtime.subnets, threading.Event()
+    for _ in range(service.runtime.settings.max_builds + 1):
+        service.runtime.threads.build.submit(done.wait, 60)
+    try:
+        begun = asyncio.create_task(curve(subnets, CurveAsk.model_validate({"points": 2})))
+        await asyncio.sleep(0)
+        waits = asyncio.create_task(service.dial())
+        await until(lambda: subnets.waiting == 1)
+        await left(begun)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert subnets.waiting == 1
+    finally:
+        done.set()
+    await waits
 
 
 async def test_waiting_predictions_of_a_subnetwork_run_together_and_are_told_apart(

@@ -189,6 +189,50 @@ async def test_a_head_that_is_too_large_is_refused(served: Listening, size: int)
         writer.close()
 
 
+CHUNKED = b"POST /subnet HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+JSON = b"Content-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "trailers",
+    [b"a:\r\n" * 1_000_000, b"a" * 1_000_000, b"a:" + b"b" * 1_000_000],
+    ids=["many", "a long name", "a long value"],
+)
+async def test_trailers_without_an_end_are_refused(served: Listening, trailers: bytes) -> None:
+    reader, writer = await served.connect()
+    writer.write(CHUNKED + JSON + b"\r\n1\r\n{\r\n0\r\n" + trailers)
+    answer = refused(await all_of(reader), 431)
+    assert answer.json()["error"].startswith("the trailers are larger than")
+    writer.close()
+
+
+async def test_a_head_without_an_end_is_refused_while_another_request_is_answered(
+    served: Listening,
+) -> None:
+    reader, writer = await served.connect()
+    body = b'{"budget": {"gmacs": 0.005}}'
+    first = CHUNKED + JSON + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    writer.write(first + b"GET /livez HTTP/1.1\r\n" + b"a:\r\n" * 1_000_000)
+    assert "larger than" in refused(await all_of(reader), 431).json()["error"]
+    writer.close()
+
+
+async def test_trailers_are_no_headers(served: Listening) -> None:
+    reader, writer = await served.connect()
+    writer.write(CHUNKED + b"Connection: close\r\n\r\n2\r\n{}\r\n0\r\n" + JSON + b"\r\n")
+    refused(await all_of(reader), 415)
+    writer.close()
+
+
+async def test_a_body_may_come_in_many_small_chunks(served: Listening) -> None:
+    reader, writer = await served.connect()
+    body = b'{"budget": {"gmacs": 0.005}}' + b" " * 20_000
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    writer.write(CHUNKED + JSON + b"Connection: close\r\n\r\n" + chunks + b"0\r\n\r\n")
+    assert (await all_of(reader)).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
 async def test_what_is_not_http_is_refused(served: Listening) -> None:
     for junk in (b"\x16\x03\x01\x02\x00\r\n\r\n", b"hello\r\n\r\n", b"GET / HTTP/2\r\n\r\n"):
         reader, writer = await served.connect()

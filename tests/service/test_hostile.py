@@ -297,8 +297,21 @@ async def test_a_json_prediction_that_makes_no_sense(
 async def test_nan_and_nesting_in_a_json_prediction(service: Running) -> None:
     nan = '{"image": "", "budget": {"gmacs": NaN}}'
     refused(await service.http.post("/predict", content=nan, headers=JSON), 422)
-    deep = '{"image": ' + "[" * 100_000
-    refused(await service.http.post("/predict", content=deep, headers=JSON), 400)
+    for depth, status in ((1_000, 400), (100_000, 413)):
+        deep = '{"image": ' + "[" * depth
+        refused(await service.http.post("/predict", content=deep, headers=JSON), status)
+
+
+@pytest.mark.parametrize("part", [[], {}, {"a": 1}, "a"])
+async def test_a_json_prediction_of_more_parts_than_one_has_is_not_parsed(
+    service: Running, part: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [f"task{i}" for i in range(256)]
+    largest = {"image": IMAGE, "budget": OK, "tasks": tasks, "preference": dict.fromkeys(tasks, 1)}
+    assert "unknown tasks" in refused(await service.http.post("/predict", json=largest), 422)
+    monkeypatch.delattr("service.routes.predict.parse_json")
+    answer = await service.http.post("/predict", json={"tasks": 5000 * [part]})
+    assert "4096 are allowed" in refused(answer, 413)
 
 
 @pytest.mark.parametrize(
@@ -363,18 +376,44 @@ async def test_a_form_that_makes_no_sense(service: Running, kind: str, body: byt
     refused(response, 400, 413, 422)
 
 
+@pytest.mark.parametrize("name", ["tasks", "preference.depth", "request"])
+async def test_a_form_of_more_text_than_any_dial(service: Running, name: str) -> None:
+    short = {name: 200 * [100 * "[1],"]}
+    answer = await service.http.post("/predict", data=short, files={"image": encoded(picture())})
+    assert "65536 characters together" in refused(answer, 413)
+
+
 async def test_two_images_in_one_form(service: Running) -> None:
     image = encoded(picture())
     files = [("image", ("a.png", image)), ("image", ("b.png", image))]
     refused(await service.http.post("/predict?budget=1", files=files), 400, 422)
 
 
-@pytest.mark.parametrize("charset", ["punycode", "undefined", "base64", "nope"])
-async def test_a_form_in_another_charset(service: Running, charset: str) -> None:
+@pytest.mark.parametrize(
+    "charset", ["utf-7", "unicode_escape", "utf-16", "punycode", "undefined", "base64", "nope", ""]
+)
+async def test_a_form_in_another_charset_is_not_read(service: Running, charset: str) -> None:
+    async def form() -> AsyncIterator[bytes]:
+        raise AssertionError
+        yield b""
+
     kind = f"multipart/form-data; boundary=b; charset={charset}"
-    form = b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n\xff\r\n--b--\r\n'
-    answer = await service.http.post("/predict", content=form, headers={"content-type": kind})
-    refused(answer, 400, 422)
+    answer = await service.http.post("/predict", content=form(), headers={"content-type": kind})
+    assert "UTF-8" in refused(answer, 400)
+
+
+@pytest.mark.parametrize("charset", ["", ";charset=utf-8", ';charset="UTF8"', ";Charset=US-ASCII"])
+@pytest.mark.parametrize("text", [b"+2AA-", rb"\ud800", b"\xff", b"\xed\xa0\x80"])
+async def test_a_form_of_what_is_no_text(service: Running, charset: str, text: bytes) -> None:
+    kind = f"multipart/form-data; boundary=b{charset}"
+    for name, status in ((b"request", 400), (b"model", 422), (text, 422)):
+        form = b""
+        for field in (b'"image"; filename="x"', b'"%s"' % name):
+            form += b"--b\r\nContent-Disposition: form-data; name=%s\r\n\r\n" % field
+            form += text + b"\r\n"
+        form += b"--b--\r\n"
+        answer = await service.http.post("/predict", content=form, headers={"content-type": kind})
+        refused(answer, status)
 
 
 async def test_an_error_quotes_no_more_than_a_person_reads(service: Running) -> None:
@@ -393,6 +432,9 @@ async def test_paths_and_methods_that_are_not_there(service: Running) -> None:
     refused(await service.http.get("/models/..%2f..%2fetc"), 404)
     refused(await service.http.delete("/subnet"), 405)
     assert (await service.http.get("/predict")).headers["allow"] == "POST"
+    assert (await service.http.head("/predict")).headers["allow"] == "POST"
+    for path in ("/livez", "/readyz", "/openapi.json", "/page/icon.svg"):
+        assert (await service.http.delete(path)).headers["allow"] == "GET, HEAD"
 
 
 async def test_after_all_that_the_service_still_works(service: Running) -> None:

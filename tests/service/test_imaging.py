@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.imaging import ImageLimits, Picture, decode
+from service.errors import UnprocessableError
+from service.imaging import ImageLimits, Picture, decode, scans
 from tests.service.running import encoded, picture
 
 LIMITS = ImageLimits(bytes=10 << 20, pixels=10_000_000)
@@ -99,6 +100,33 @@ def test_a_large_jpeg_keeps_its_size_though_it_is_decoded_smaller() -> None:
     assert (found.height, found.width) == (1200, 1600)
     exact = read(encoded(picture(1600, 1200)))
     assert np.abs(found.input_NCHW - exact.input_NCHW).mean() < 0.03
+
+
+def scanned(content: bytes, count: int) -> bytes:
+    """A progressive JPEG with so many scans; those that are put in have no more than a header."""
+    end = content.index(b"\xff\xd9")
+    last = content.rindex(b"\xff\xda", 0, end)
+    return content[:end] + (count - scans(content)) * content[last : last + 10] + content[end:]
+
+
+def test_a_jpeg_has_about_ten_scans_and_may_have_a_hundred() -> None:
+    assert scans(encoded(picture(), "JPEG")) == 1
+    progressive = encoded(picture(), "JPEG", progressive=True)
+    assert scans(progressive) == 10
+    buffer = io.BytesIO()  # of the kind that cameras write with two lenses
+    picture().save(buffer, "MPO", save_all=True, append_images=[picture(seed=1)], progressive=True)
+    for content in (progressive, buffer.getvalue()):
+        assert read(scanned(content, 100)).width == 50
+        with pytest.raises(UnprocessableError, match="101 scans, 100 are allowed"):
+            read(scanned(content, 101))
+
+
+def test_what_is_no_scan_does_not_count() -> None:
+    film = np.random.default_rng(0).bytes(8 << 20)
+    assert film.count(b"\xff\xda") > 100
+    for kind, more in (("JPEG", film), ("PNG", 101 * b"\xff\xda\x00")):
+        content = encoded(picture(), kind)
+        assert np.array_equal(read(content + more).input_NCHW, read(content).input_NCHW)
 
 
 def test_global_limits_are_left_alone() -> None:

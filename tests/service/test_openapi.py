@@ -88,6 +88,19 @@ def test_every_route_that_only_reads_answers_as_documented(
             check_answer(document, operation, answer, 200)
 
 
+def test_head_is_answered_as_get_is_without_the_body(
+    http: httpx.Client, document: dict[str, Any], own: dict[str, str]
+) -> None:
+    for method, path, operation in operations(document):
+        if method == "get":
+            url = url_of(path, operation, own)
+            head, got = http.head(url), http.get(url)
+            assert (head.status_code, head.content) == (200, b""), path
+            assert set(head.headers) == set(got.headers), path
+            for name in ("content-type", "cache-control", "etag"):
+                assert head.headers.get(name) == got.headers.get(name), path
+
+
 def test_every_example_of_a_request_is_answered_as_documented(
     http: httpx.Client, document: dict[str, Any], own: dict[str, str]
 ) -> None:

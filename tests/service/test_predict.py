@@ -1,7 +1,9 @@
 import base64
 import io
 import json
+import math
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.imaging import Picture, prepared
 from service.settings import Settings
 from tests.disks import DISK_BYTES
 from tests.service.running import Running, encoded, picture, running
@@ -153,6 +156,27 @@ async def test_brief_predictions_of_a_worker_with_one_thread_are_the_same(
         service.runtime.threads.predict.shutdown()
         assert await outputs(service, image, subnet_id=subnet_id) == first
     assert all(other == first for other in others)
+
+
+async def test_a_progressive_image_is_not_taken_for_a_brief_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran_in: list[threading.Thread] = []
+
+    def seen(*given: Any) -> Picture:  # noqa: ANN401
+        ran_in.append(threading.current_thread())
+        return prepared(*given)
+
+    monkeypatch.setattr("service.prediction.prepared", seen)
+    async with running(settings.model_copy(update={"threads": 1})) as service:
+        monkeypatch.setattr("service.scheduling.brief.LONGEST_S", math.inf)
+        subnet_id = (await service.dial())["subnet_id"]
+        for progressive in (False, True):
+            image = encoded(picture(), "JPEG", progressive=progressive)
+            await outputs(service, image, subnet_id=subnet_id)
+            await outputs(service, image, subnet_id=subnet_id)
+    here = [thread is threading.main_thread() for thread in ran_in]
+    assert here == [False, True, False, True]
 
 
 async def test_a_dial_can_be_sent_with_the_image(service: Running) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from model_store.published import open_model
 from model_store.subnetwork import Subnet, SubnetMetadata, SubnetRequest, build, choose
 from service.metrics import Metrics
 from service.providers import choose_device
-from service.sessions import Sessions, estimated_bytes
+from service.sessions import Held, Sessions, estimated_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +133,45 @@ async def test_predictions_go_on_while_another_subnetwork_is_loaded(
     assert not waiting.done()
     arrived.set()
     await waiting
+
+
+async def test_a_session_that_nobody_waits_for_is_not_begun_and_is_finished_if_it_was(
+    subnet: Subnet, executor: ThreadPoolExecutor
+) -> None:
+    held = sessions(executor, subnet, limit=4)
+    loading, free = asyncio.Event(), threading.Event()
+
+    async def never() -> tuple[SubnetMetadata, bytes]:
+        loading.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def leave(user: asyncio.Task[Held]) -> None:
+        user.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await user
+
+    user = asyncio.create_task(held.hold("a", never))
+    await loading.wait()
+    await leave(user)
+    async with held.use("a", Loader(subnet)) as first:  # it does not wait for the other load
+        assert first.metadata == subnet.metadata
+
+    for _ in range(2):
+        executor.submit(free.wait, 60)
+    user = asyncio.create_task(held.hold("b", Loader(subnet)))
+    while not held._openings:
+        await asyncio.sleep(0)
+    await leave(user)
+
+    async def late() -> tuple[SubnetMetadata, bytes]:
+        free.set()
+        while held._openings:
+            await asyncio.sleep(0)
+        return subnet.metadata, subnet.onnx
+
+    async with held.use("b", late):
+        assert held.bytes == 2 * estimated_bytes(len(subnet.onnx))
 
 
 async def test_a_failed_load_is_told_and_tried_again(

@@ -8,6 +8,7 @@ import onnx
 import onnxruntime as ort  # type: ignore[import-untyped]
 import pytest
 
+from service.schemas import Dial
 from service.settings import Settings
 from tests.service.running import Running, running
 
@@ -70,6 +71,19 @@ async def test_twenty_equal_dials_at_once_are_one_extraction(service: Running) -
         assert await service.metric(f"slimdial_{stage}_duration_seconds_count") == 1
 
 
+async def test_a_remembered_subnetwork_that_is_gone_and_is_not_chosen_again_is_replaced(
+    service: Running,
+) -> None:
+    dial = Dial.model_validate({"budget": {"gmacs": service.gmacs(0.5)}})
+    model, request = service.runtime.subnets.request_of(dial)
+    await service.runtime.cache.link(request.digest(model), "0" * 32)
+    first = await service.dial(0.5)
+    assert (first["cache"], (await service.dial(0.5))["cache"]) == ("miss", "hit")
+    assert (await service.http.get(first["links"]["self"])).json()["subnet_id"] != "0" * 32
+    for stage in ("search", "extract"):
+        assert await service.metric(f"slimdial_{stage}_duration_seconds_count") == 1
+
+
 async def test_fewer_tasks_are_fewer_outputs_and_less_cost(service: Running) -> None:
     answer = await service.dial(1.0, tasks=["depth"])
     assert answer["tasks"] == ["depth"]
@@ -108,6 +122,19 @@ async def test_a_file_that_the_client_has_is_not_sent_again(service: Running) ->
         assert response.headers["etag"] == etag
     response = await service.http.get(link, headers={"If-None-Match": '"other"'})
     assert response.status_code == 200
+
+
+async def test_size_and_etag_of_a_file_are_told_without_it(service: Running) -> None:
+    dialled = await service.dial()
+    link = dialled["links"]["onnx"]
+    whole = await service.http.get(link)
+    await service.runtime.cache.entries.redis.delete(f"slimdial:1:onnx:{dialled['sha256']}")
+    head = await service.http.head(link)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "content-type", "content-disposition", "etag"):
+        assert head.headers[name] == whole.headers[name]
+    assert head.headers["content-length"] == str(len(whole.content))
+    assert await service.metric("slimdial_extract_duration_seconds_count") == 1  # as it was
 
 
 async def test_a_lost_file_is_built_again_from_its_description(service: Running) -> None:

@@ -43,6 +43,21 @@ def test_a_grid_is_built_once_and_found_again(models_root: Path, tmp_path: Path)
             assert "Traceback" not in refused.output
 
 
+@pytest.mark.parametrize(
+    ("budget", "says"),
+    [
+        ("5000000", "less than or equal to 1000000, found '5000000'"),
+        ("parameters=0.5", "greater than 0, found 'parameters=0.5'"),
+        ("fraction=2", "in (0, 1]"),
+        ("gmacs=much", "NUMBER or KIND=NUMBER"),
+    ],
+)
+def test_a_budget_that_no_service_takes_is_refused(budget: str, says: str) -> None:
+    refused = run("-b", budget)
+    assert refused.exit_code == 2
+    assert says in " ".join(refused.stderr.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://x", "nonsense"])
 def test_a_service_that_is_not_there_is_explained(url: str) -> None:
     refused = run("--url", url)

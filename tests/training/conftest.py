@@ -84,7 +84,7 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Commanded:
     results: dict[str, dict[str, Any]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.hypervolume.PREFERENCES", PREFERENCES)
-        patch.setattr("training.cli.recipes", lambda: {"tiny": lambda: recipe})
+        patch.setattr("training.cli_data.recipes", lambda: {"tiny": lambda: recipe})
         for command in ("train", "predictor", "publish"):
             arguments = [command, "tiny", "--data", str(data), "--runs", str(runs), "--json"]
             if command == "publish":

@@ -12,8 +12,10 @@ from training.calibration import calibrate
 from training.data.source import in_order
 from training.evaluate import calibrated, evaluate, normalise
 from training.layers import SlimmableBatchNorm2d
+from training.metrics import to_target_size
 from training.recipe import Recipe
 from training.supernet import SuperNet
+from training.tasks import IGNORE, activate
 
 networks = pytest.mark.parametrize("make", MAKERS)
 
@@ -100,6 +102,34 @@ def test_losses_of_partly_labelled_images_are_means_over_labels() -> None:
     whole, batched = evaluate(subnet, source, batch_size=9), evaluate(subnet, source, batch_size=2)
     for task in ("semseg", "depth", "normals"):
         assert batched.losses[task] == pytest.approx(whole.losses[task], rel=1e-4)
+
+
+def test_what_nothing_is_known_of_is_not_measured() -> None:
+    recipe = classifying()
+    source = Noise.of(recipe, 12)
+    source.targets["animals"].fill_(IGNORE)
+    network = network_of(recipe)
+    subnet = calibrated(network, network.space.smallest(), images(8))
+    with pytest.raises(ValueError, match="none of 12 images has ground truth for animals"):
+        evaluate(subnet, source)
+
+
+def test_depth_and_normals_have_root_mean_square_errors_too() -> None:
+    network, source = network_of(dense()), Noise.of(dense(), 6)
+    subnet = calibrated(network, network.space.smallest(), images(8))
+    found = evaluate(subnet, source)
+    assert {task: set(others) for task, others in found.further.items()} == {
+        "depth": {"rmse"},
+        "normals": {"rmse_angle"},
+    }
+    x_NCHW = normalise(network.config, source.batch(torch.arange(6)).images_NCHW)
+    with torch.no_grad():
+        raw = subnet(x_NCHW, subnet.space.largest()).raw["depth"]
+    (depth,) = (t for t in network.config.tasks if t.name == "depth")
+    truth_NHW = source.targets["depth"]
+    depth_NHW = to_target_size(activate(depth, raw), truth_NHW)[:, 0]
+    by_hand = (depth_NHW - truth_NHW).square().mean().sqrt()
+    assert found.further["depth"]["rmse"] == pytest.approx(float(by_hand), rel=1e-4)
 
 
 def test_better_predictions_measure_better() -> None:

@@ -15,6 +15,8 @@ from training.own import own
 from training.recipe import EfficientNetLite0Config
 from training.supernet import search_space
 
+MANY = json.dumps([f"class {n}" for n in range(256)])
+
 
 def described(folder: Path, text: str) -> Path:
     (folder / "dataset.yaml").write_text(text)
@@ -56,6 +58,9 @@ def test_classification_alone_needs_no_dense_heads(tmp_path: Path) -> None:
         ("classes: [other, floor]", "classes: [floor, floor]", "each named once"),
         ("kind: edges", "kind: edges, classes: [a, b]", "edges has no classes"),
         ("objects:", "images:", "a task cannot be named 'images'"),
+        ("objects:", "type:", "a task cannot be named 'type'"),
+        ("objects:", "training:", "a task cannot be named 'training'"),
+        ("classes: [other, floor]", f"classes: {MANY}", "at most 255 classes"),
         ("tasks:", "tasks: [", "cannot be read"),
         (DESCRIPTION, "", "the file: "),
     ],

@@ -18,6 +18,7 @@ from tests.training.backbones.published import (
 from tests.training.tiny import Noise, residual
 from training.backbones import Backbone
 from training.backbones.build import encoder_groups, encoder_of
+from training.checkpoint import digest, load
 from training.cli import app
 from training.loop import train
 from training.pretrained import load_pretrained, weights_of
@@ -160,8 +161,11 @@ def test_training_starts_from_the_weights_and_not_again_when_it_is_resumed(
     network = train(recipe, data, checkpoint)
     published = torch.load(path, weights_only=True)["conv1.weight"]
     torch.testing.assert_close(network.encoder.get_parameter("stem.conv.weight"), published)
+    state = load(checkpoint)
+    assert state["weights"] == digest(path)
     path.unlink()
     train(recipe, data, checkpoint)
+    assert load(checkpoint)["weights"] == state["weights"]
 
 
 def test_other_recipes_take_no_weights(tmp_path: Path) -> None:

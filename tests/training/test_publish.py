@@ -3,7 +3,7 @@
 import copy
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ from model_store.published import ModelError, ModelStore
 from model_store.subnetwork import build
 from tests.training.conftest import CALIBRATION_IMAGES, PREFERENCES, Called, Commanded, Made
 from training import publish as publishing
+from training.data.source import Subset
 from training.evaluate import calibrated, evaluate
 from training.manifest import manifest_of
 from training.parity import TOLERANCE, ParityError, check_parity, choice_of, session_of
-from training.publish import calibration_images, publish
+from training.publish import calibration_images, compared_images, publish
 from training.supernet import SuperNet, cost_model
 
 
@@ -157,7 +158,11 @@ def test_nothing_is_published_that_differs_from_torch(
 
 @pytest.mark.parametrize(
     ("version", "error", "message"),
-    [("1", ModelError, "already"), ("Version 2", ValueError, "version")],
+    [
+        ("1", ModelError, "already"),
+        ("Version 2", ValueError, "version"),
+        ("current", ValueError, "cannot be named"),
+    ],
 )
 def test_a_version_that_cannot_be_written_is_refused_before_the_work(
     called: Called,
@@ -227,6 +232,12 @@ def test_examples_ship_with_their_ground_truth(called: Called) -> None:
     assert set(truth) == set(batch.targets)
     for name, target in batch.targets.items():
         np.testing.assert_allclose(truth[name], target[0].numpy(), rtol=1e-3, atol=1e-3)
+
+
+def test_few_test_images_are_enough_to_compare_outputs_on(called: Called) -> None:
+    few = replace(called.data, test=Subset(called.data.test, torch.arange(2)))
+    assert len(compared_images(few)) == 2
+    assert len(compared_images(called.data)) == 4
 
 
 def test_pictures_of_others_do_not_ship(commanded: Commanded) -> None:

@@ -114,23 +114,10 @@ def test_no_distillation_changes_nothing_else() -> None:
     assert replace(made, training=again) == rooms()
 
 
-def test_to_the_letter_of_the_paper_the_predictor_learns_from_samples_alone() -> None:
-    """ECMT Sec. 5: 2000 samples, Adam at a constant rate; trained as the recipe, by CI-KD."""
-    ours, made = caltech100(), varied(caltech100(), "paper")
-    predictor = made.predictor
-    assert (predictor.samples, predictor.epochs, predictor.batch_size) == (2000, 150, 16)
-    assert (predictor.learning_rate, predictor.schedule) == (1e-3, "constant")
-    assert predictor.imagined == 0
-    assert replace(made, predictor=ours.predictor) == ours
-
-
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        (
-            "frozen",
-            "unknown variant 'frozen'; there are static, no-distillation, paper and single:TASK",
-        ),
+        ("frozen", "unknown variant 'frozen'; there are static, no-distillation and single:TASK"),
         ("single:sound", "no task 'sound'; it has semseg, depth, normals, edges, saliency"),
     ],
 )

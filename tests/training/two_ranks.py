@@ -122,6 +122,7 @@ def gauged(path: Path, ranks: Ranks) -> list[float]:
         network=network,
         identity="digest",
         test=Noise.of(recipe, 12),
+        test_digest="digest",
         calibration_NCHW=images(8),
         memo=Memo(path, ranks),
         ranks=ranks,

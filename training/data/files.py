@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.io  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+
+from model_store.upright import upright
 
 Read = TypeVar("Read")
 
@@ -35,7 +37,8 @@ def read_image(path: Path) -> Image.Image:
 
     def read(path: Path) -> Image.Image:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
+            turned, _ = upright(image)
+            return turned.convert("RGB")
 
     return _reading(path, read)
 

@@ -16,7 +16,7 @@ from training.machine import usable_cores
 from training.recipe import LayoutName, Recipe
 
 VALIDATION_SHARE = 0.1
-"""The share of the training split that only the predictor sees (ECMT Sec. 5)."""
+"""The share of the training split that is validated on, and never trained on (ECMT Sec. 5)."""
 
 MARKS: dict[LayoutName, str] = {
     "nyud": "gt_sets",

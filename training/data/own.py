@@ -74,7 +74,14 @@ def _read(task: Task, path: Path) -> NDArray[Any]:
         return depth_of(values * 0.001 if whole else values, path)
     if task.kind == "segmentation":
         return _classes(task, values, path)
-    return (plane(values, path) > 127).astype(np.int64)
+    return _positive(plane(values, path), path)
+
+
+def _positive(values_HW: NDArray[Any], path: Path) -> NDArray[np.int64]:
+    """1 where a map is white. Of one bit or eight."""
+    if values_HW.dtype != np.bool_ and values_HW.max() == 1:
+        raise ValueError(f"{path} holds 0 and 1; positive pixels are white, so 255")
+    return (values_HW > (0 if values_HW.dtype == np.bool_ else 127)).astype(np.int64)
 
 
 def _label(task: Task, path: Path) -> int:
@@ -106,8 +113,15 @@ def load_own(folder: Path, part: str, network: NetworkConfig) -> Decoded:
         ValueError: a folder is missing, or a target belongs to no image; the error names it.
     """
     within = folder / "images"
-    images = {Path(name).stem: within / name for name in sorted(names_in(within), key=str)}
-    images = {stem: path for stem, path in images.items() if path.suffix in IMAGES}
+    images: dict[str, Path] = {}
+    for path in sorted(within / name for name in names_in(within)):
+        if path.suffix in IMAGES:
+            if path.stem in images:
+                raise ValueError(
+                    f"{images[path.stem]} and {path} have one name, so that targets would belong "
+                    "to both; rename one"
+                )
+            images[path.stem] = path
     if not images:
         raise ValueError(f"{within} holds no image; {', '.join(IMAGES)} are read")
     held_out = _test_stems(folder, list(images))

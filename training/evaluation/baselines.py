@@ -9,13 +9,13 @@ import torch
 from training import checkpoint
 from training.data.load import DataSets
 from training.data.source import Source, Subset, in_order
-from training.evaluation.gauge import Gauge
+from training.evaluation.gauge import Gauge, digest_of
 from training.evaluation.results import Baseline, Baselines, Measured
 from training.evaluation.subject import Run
 from training.loop import load_network
 from training.measure import calibration_batch
 from training.ranks import Ranks
-from training.recipe import Recipe
+from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.supernet import cost_model
 from training.tasks import IGNORE
 from training.variants import NO_DISTILLATION, SINGLE, STATIC
@@ -28,7 +28,7 @@ class Sibling:
     variant: str
     recipe: Recipe
     path: Path | None
-    """The checkpoint; None if there is none that was trained for as long."""
+    """The checkpoint; None if there is none that was trained alike."""
     digest: str
     options: str
 
@@ -36,26 +36,36 @@ class Sibling:
 def siblings(run: Run, epochs: int | None, ranks: Ranks) -> list[Sibling]:
     """The baselines of a run: of the same seed if they were trained with it, or of the recipe's.
 
-    Only those count that were trained for as many epochs as the run.
+    Only those count that were trained alike: for as many epochs as the run, from the same weights.
 
     Raises:
         ValueError: a run folder holds something else.
     """
     singles = (f"{SINGLE}{t.name}" for t in run.base.network.tasks)
-    names = [STATIC, *singles, NO_DISTILLATION]
+    names = [n for n in (STATIC, *singles, NO_DISTILLATION) if n != run.name.variant]
     return ranks.from_first(lambda: [_sibling(run, name, epochs) for name in names])
 
 
 def _sibling(run: Run, variant: str, epochs: int | None) -> Sibling:
-    length = "" if epochs == run.base.training.epochs else f" --epochs {epochs}"
+    weights = checkpoint.load(run.checkpoint).get("weights")
+    options = "" if epochs == run.base.training.epochs else f" --epochs {epochs}"
+    if weights and isinstance(run.base.network.encoder, ResNetConfig | MobileNetV2Config):
+        options += " --weights FILE"
     for seed in dict.fromkeys((run.name.seed, 0)):
         name = replace(run.name, variant=variant, seed=seed)
         path = run.folder.parent / name.folder / "checkpoint.pt"
         recipe = name.applied(run.base)
-        if path.is_file() and checkpoint.load(path).get("epoch") == epochs:
-            return Sibling(variant, recipe, path, checkpoint.digest(path), name.options + length)
+        trained = replace(recipe.training, epochs=epochs or recipe.training.epochs)
+        if path.is_file() and _state(path) == (epochs, weights, repr(trained)):
+            return Sibling(variant, recipe, path, checkpoint.digest(path), name.options + options)
     name = replace(run.name, variant=variant)
-    return Sibling(variant, name.applied(run.base), None, "", name.options + length)
+    return Sibling(variant, name.applied(run.base), None, "", name.options + options)
+
+
+def _state(path: Path) -> tuple[int | None, str | None, str | None]:
+    """How a network was trained: epochs done, weights that it started from, configuration."""
+    state = checkpoint.load(path)
+    return state.get("epoch"), state.get("weights"), state.get("config", {}).get("training")
 
 
 def measured_baselines(
@@ -85,7 +95,7 @@ def measured_baselines(
         smallest=smallest,
         static=by_name[STATIC],
         singles={t.name: by_name[f"{SINGLE}{t.name}"] for t in run.base.network.tasks},
-        no_distillation=by_name[NO_DISTILLATION],
+        no_distillation=by_name.get(NO_DISTILLATION),
     )
 
 
@@ -106,11 +116,13 @@ def _extremes(
     gauge: Gauge, sibling: Sibling, path: Path, load_sets: Callable[[Recipe], DataSets]
 ) -> Iterator[Measured]:
     recipe, ranks = sibling.recipe, gauge.ranks
-    network = load_network(recipe, path, ranks)
+    network, test = load_network(recipe, path, ranks), _of_task(gauge.test, recipe)
+    same = test is gauge.test
     own = Gauge(
         network=network,
         identity=sibling.digest,
-        test=_of_task(gauge.test, recipe),
+        test=test,
+        test_digest=gauge.test_digest if same else ranks.from_first(lambda: digest_of(test)),
         calibration_NCHW=calibration_batch(recipe, load_sets(recipe).train),
         memo=gauge.memo,
         ranks=ranks,

@@ -4,7 +4,7 @@ import numpy as np
 
 from model_store.subnet.preference import Preference
 from model_store.subnet.problem import Choices, Problem
-from model_store.subnet.repair import shrink_to_fit
+from model_store.subnet.repair import shrink_to_fit, steps_up
 from model_store.subnet.space import Architecture
 from training.evaluation.answers import ALGORITHMS, found
 from training.evaluation.gauge import Gauge
@@ -24,18 +24,16 @@ def random_encoders(problem: Problem, count: int, rng: np.random.Generator) -> C
     spent on random steps, since a cheaper encoder would lose for its cost and not for its widths.
 
     Returns:
-        Choice indices within the budget, [count, G].
+        Choice indices within the budget, [count, G]; no encoder group can be a step wider.
     """
     space, encoder = problem.space, problem.space.encoder
     drawn_PG = np.tile(problem.start_G, (count, 1))
     drawn_PG[:, encoder] = rng.integers(0, space.choices_G[encoder], (count, len(encoder)))
-    for drawn_G in drawn_PG:
-        while problem.fits(drawn_G[None])[0]:
-            can_grow = encoder[drawn_G[encoder] < problem.top_G[encoder]]
-            if not can_grow.size:
-                break
-            drawn_G[rng.choice(can_grow)] += 1
-    return shrink_to_fit(problem, drawn_PG, rng)
+    filled_PG = shrink_to_fit(problem, drawn_PG, rng)
+    for place in range(count):
+        while len(wider_PG := steps_up(problem, filled_PG[place])):
+            filled_PG[place] = rng.choice(wider_PG)
+    return filled_PG
 
 
 def compared(subject: Subject, settings: Settings, gauge: Gauge) -> Encoders:

@@ -8,6 +8,7 @@ from training.evaluation.answers import ALGORITHMS
 from training.evaluation.canvas import BLUE, GREEN, GREY, ORANGE, RED
 from training.evaluation.gains import single_metrics
 from training.evaluation.results import Calibration, Encoders, RunResults
+from training.evaluation.tables import percent
 from training.evaluation.volumes import static_volume, volumes
 
 
@@ -46,21 +47,21 @@ def budget_sweep(results: RunResults) -> Figure:
 
 
 def search_against_random(results: RunResults, encoders: Encoders) -> Figure:
-    """Both searches and random encoders of the same cost (Fig. 5)."""
-    budgets = [p.budget_gmacs for p in encoders.points]
+    """Both searches and random encoders for the same budgets, by what they cost (Fig. 5)."""
     figure, cells = canvas.by_panel(results.tasks)
     for panel, axes in cells:
-        drawn = [[panel.mean(m.quality.metrics) for m in p.random] for p in encoders.points]
-        dots = [(b, v) for b, values in zip(budgets, drawn, strict=True) for v in values]
-        axes.plot(*zip(*dots, strict=True), ".", color=GREY, ms=5, label="random encoder")
-        axes.plot(
-            budgets, [np.mean(v) for v in drawn], "--", color=GREY, label="random encoders, mean"
-        )
+        drawn = [
+            np.array([[m.gmacs, panel.mean(m.quality.metrics)] for m in p.random])
+            for p in encoders.points
+        ]
+        axes.plot(*np.concatenate(drawn).T, ".", color=GREY, ms=5, label="random encoder")
+        means = [dots.mean(axis=0) for dots in drawn]
+        axes.plot(*np.array(means).T, "--", color=GREY, label="random encoders, mean")
         for name, colour, marker in zip(ALGORITHMS, (ORANGE, BLUE), "so", strict=True):
-            found = [p.found[name].quality.metrics for p in encoders.points]
-            values = [panel.mean(m) for m in found]
-            axes.plot(budgets, values, f"{marker}-", color=colour, ms=4.5, label=name)
-        axes.set_xlabel("budget, GMACs", fontsize=8)
+            found = [p.found[name] for p in encoders.points]
+            gmacs, values = [m.gmacs for m in found], [panel.mean(m.quality.metrics) for m in found]
+            axes.plot(gmacs, values, f"{marker}-", color=colour, ms=4.5, label=name)
+        axes.set_xlabel("GMACs of the sub-network", fontsize=8)
     canvas.shared_legend(figure, cells[0][1])
     return figure
 
@@ -85,7 +86,7 @@ def hypervolumes(results: RunResults) -> Figure:
         if static:
             value = getattr(static, space)
             axes.axhline(value, color=RED, ls="--", lw=1, label="MTL-Static")
-        axes.set_xticks(range(len(shares)), [f"{share:.0%} of full GMACs" for share in shares])
+        axes.set_xticks(range(len(shares)), [f"{percent(share)} of full GMACs" for share in shares])
         axes.set_title(f"hypervolume of {space} ↑", fontsize=9)
         axes.margins(y=0.15)
         axes.grid(visible=False, axis="x")

@@ -17,19 +17,30 @@ def single_metrics(results: RunResults) -> dict[str, float] | None:
 
 def over_singles(results: RunResults, metrics: Mapping[str, float]) -> float | None:
     """Δ-MTL of a network in percent; None unless all single-task networks were trained."""
-    base = single_metrics(results)
-    return None if base is None else delta_mtl(results.tasks, metrics, base)
+    return _over(results, metrics, single_metrics(results))
 
 
 def over_static(results: RunResults, metrics: Mapping[str, float]) -> float | None:
     """The same mean gain over MTL-Static."""
     largest = results.baselines.static.largest if results.baselines else None
-    return None if largest is None else delta_mtl(results.tasks, metrics, largest.quality.metrics)
+    return _over(results, metrics, largest.quality.metrics if largest else None)
 
 
 def distillation_gain(results: RunResults) -> float | None:
     """Mean gain of the smallest sub-network by distillation, in percent (ECMT Table 4)."""
-    if results.baselines is None or results.baselines.no_distillation.smallest is None:
+    baselines = results.baselines
+    if baselines is None or baselines.no_distillation is None:
         return None
-    without = results.baselines.no_distillation.smallest.quality.metrics
-    return delta_mtl(results.tasks, results.baselines.smallest.quality.metrics, without)
+    without = baselines.no_distillation.smallest
+    return _over(
+        results, baselines.smallest.quality.metrics, without.quality.metrics if without else None
+    )
+
+
+def _over(
+    results: RunResults, metrics: Mapping[str, float], base: Mapping[str, float] | None
+) -> float | None:
+    """None without a baseline, or where a metric of it is 0, to which nothing is relative."""
+    if base is None or not all(base.values()):
+        return None
+    return delta_mtl(results.tasks, metrics, base)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from model_store.subnet.space import Architecture
-from training.data.source import Source, Subset
+from training.data.source import Source, Subset, in_order
 from training.evaluate import Quality, calibrated, evaluate
 from training.evaluation.memo import Memo
 from training.ranks import Ranks
@@ -28,6 +28,8 @@ class Gauge:
     identity: str
     """A digest of the network's weights."""
     test: Source
+    test_digest: str
+    """:func:`digest_of` the test images."""
     calibration_NCHW: Tensor
     """RGB in [0, 1]."""
     memo: Memo
@@ -38,9 +40,8 @@ class Gauge:
     def key(self) -> str:
         """What measurements are remembered under."""
         pixels = (self.calibration_NCHW * 255).round().to(torch.uint8).contiguous()
-        test = self.test.indices.tolist() if isinstance(self.test, Subset) else len(self.test)
         digest = hashlib.sha256(pixels.numpy().tobytes())
-        digest.update(json.dumps([self.identity, list(pixels.shape), test]).encode())
+        digest.update(json.dumps([self.identity, list(pixels.shape), self.test_digest]).encode())
         return digest.hexdigest()[:32]
 
     def measure(self, what: str, architectures: Sequence[Architecture]) -> list[Quality]:
@@ -73,6 +74,19 @@ class Gauge:
     def calibrated_on(self, images_NCHW: Tensor) -> "Gauge":
         """The same with other calibration images."""
         return replace(self, calibration_NCHW=images_NCHW)
+
+
+def digest_of(test: Source, show: Callable[[int, int], None] = lambda _, __: None) -> str:
+    """The SHA-256 of images and ground truth; ``show`` is called with those done and all."""
+    digest, done = hashlib.sha256(), 0
+    for batch in in_order(test, 64):
+        digest.update(batch.images_NCHW.contiguous().numpy().tobytes())
+        for name, target in sorted(batch.targets.items()):
+            digest.update(name.encode())
+            digest.update(target.contiguous().numpy().tobytes())
+        done += len(batch.images_NCHW)
+        show(done, len(test))
+    return digest.hexdigest()
 
 
 def limited(test: Source, images: int | None, seed: int) -> Source:

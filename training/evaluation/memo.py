@@ -64,7 +64,9 @@ def _read(path: Path) -> dict[tuple[str, Channels], Quality]:
         try:
             entry = json.loads(line)
             channels = tuple((str(g), int(c)) for g, c in entry["channels"].items())
-            found[str(entry["key"]), channels] = Quality(entry["losses"], entry["metrics"])
+            found[str(entry["key"]), channels] = Quality(
+                entry["losses"], entry["metrics"], entry["further"]
+            )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}, line {number}, is not a measured sub-network ({error}); "

@@ -118,8 +118,8 @@ def _baselines(report: Report, results: RunResults) -> None:
     if absent:
         commands = "\n".join(_commands(absent))
         report.say(
-            f"**Missing: {len(absent)} of {len(baselines.singles) + 2} baselines.** What depends "
-            f"on them is a dash below. They are made by\n\n```sh\n{commands}\n```"
+            f"**Missing baselines: {len(absent)}.** What depends on them is a dash below. They are "
+            f"made by\n\n```sh\n{commands}\n```"
         )
     report.table(tables.baseline_table(results, baselines))
     singles, static = single_metrics(results), baselines.static.largest
@@ -127,6 +127,8 @@ def _baselines(report: Report, results: RunResults) -> None:
     if base and all(base.values()):
         name = "single-task networks" if singles else "MTL-Static"
         report.figure("gains", task_figures.gains(results, base, name), f"Gain over {name} by task")
+    if baselines.no_distillation is None:
+        return
     report.say("## Distillation (the paper's Table 4)")
     if baselines.no_distillation.run is None:
         report.say("Not compared: there is no run without distillation.")

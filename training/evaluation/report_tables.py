@@ -6,14 +6,14 @@ from training.evaluation.comparison import comparisons
 from training.evaluation.control import budget_use, preference_correlation
 from training.evaluation.gains import over_singles, over_static
 from training.evaluation.results import Baseline, Baselines, Measured, RunResults
-from training.evaluation.tables import Cell, Table
+from training.evaluation.tables import Cell, Table, percent
 from training.evaluation.volumes import static_volume, volumes
 
 
 def hypervolume_table(results: RunResults) -> Table:
     """Tables 1 to 3 of the paper: hypervolume beside GMACs."""
     rows: list[list[Cell]] = [
-        [v.algorithm, f"{v.share:.0%}", v.gmacs, v.volume.losses, v.volume.errors, v.volume.beyond]
+        [v.algorithm, percent(v.share), v.gmacs, v.volume.losses, v.volume.errors, v.volume.beyond]
         for v in volumes(results)
     ]
     static = static_volume(results)
@@ -29,7 +29,7 @@ def control_table(results: RunResults) -> Table:
     """What the answers cost."""
     columns = ["search", "budget", "over the budget", "mean use", "most", "of what is allowed"]
     rows: list[list[Cell]] = [
-        [u.algorithm, f"{u.share:.0%}", u.exceeded, u.mean, u.most, u.attained]
+        [u.algorithm, percent(u.share), u.exceeded, u.mean, u.most, u.attained]
         for u in budget_use(results)
     ]
     return Table.of("control", "Cost over budget", columns, rows)
@@ -43,7 +43,7 @@ def comparison_table(results: RunResults) -> Table:
     ]
     rows: list[list[Cell]] = [
         [
-            *(f"{c.share:.0%}", c.ecmt, c.evolution, c.change),
+            *(percent(c.share), c.ecmt, c.evolution, c.change),
             *(c.ecmt_relative, c.evolution_relative, c.better, c.worse),
         ]
         for c in comparisons(results)
@@ -58,7 +58,10 @@ def preference_table(results: RunResults) -> Table:
     found = [
         preference_correlation(results.tasks, results.answers.of("evolution", s)) for s in shares
     ]
-    columns = ["task", *(f"ρ {kind} at {s:.0%}" for s in shares for kind in ("metric", "loss"))]
+    columns = [
+        "task",
+        *(f"ρ {kind} at {percent(s)}" for s in shares for kind in ("metric", "loss")),
+    ]
     rows: list[list[Cell]] = [
         [t.name, *(value for by_task in found for value in by_task[t.name])] for t in results.tasks
     ]
@@ -79,22 +82,25 @@ def predictor_table(results: RunResults) -> Table:
 
 
 def baseline_table(results: RunResults, baselines: Baselines) -> Table:
-    """Every task's metric: the SuperNet's extremes, MTL-Static, single-task networks."""
-    static = baselines.static.largest
+    """Every task's metrics: the SuperNet's extremes, MTL-Static, single-task networks."""
+    networks = (baselines.full, baselines.smallest, baselines.static.largest)
     singles = {t: b.largest for t, b in baselines.singles.items()}
 
-    def metric(network: Measured | None, task: str) -> float | None:
-        return None if network is None else network.quality.metrics[task]
+    def metrics(network: Measured | None, task: str) -> list[float] | list[None]:
+        further = baselines.full.quality.further.get(task, {})
+        if network is None:
+            return [None] * (1 + len(further))
+        quality = network.quality
+        return [quality.metrics[task], *(quality.further[task][name] for name in further)]
 
-    rows: list[list[Cell]] = [
-        [
-            *(f"{t.name} ({t.metric.name})", metric(baselines.full, t.name)),
-            *(metric(baselines.smallest, t.name), metric(static, t.name)),
-            metric(singles[t.name], t.name),
+    rows: list[list[Cell]] = []
+    for t in results.tasks:
+        names = [t.metric.name, *baselines.full.quality.further.get(t.name, {})]
+        by_network = [metrics(n, t.name) for n in (*networks, singles[t.name])]
+        rows += [
+            [f"{t.name} ({name})", *values]
+            for name, *values in zip(names, *by_network, strict=True)
         ]
-        for t in results.tasks
-    ]
-    networks = (baselines.full, baselines.smallest, static)
     trained = [m.gmacs for m in singles.values() if m is not None]
     total = sum(trained) if len(trained) == len(singles) else None
     rows.append(["GMACs", *(n.gmacs if n else None for n in networks), total])
@@ -107,7 +113,8 @@ def baseline_table(results: RunResults, baselines: Baselines) -> Table:
 
 def distillation_table(results: RunResults, baselines: Baselines) -> Table:
     """The smallest sub-network with and without distillation (Table 4)."""
-    smallest, without = baselines.smallest, baselines.no_distillation.smallest
+    smallest, apart = baselines.smallest, baselines.no_distillation
+    without = apart.smallest if apart else None
     full = baselines.full.quality.metrics
     rows: list[list[Cell]] = []
     for t in results.tasks:
@@ -140,4 +147,4 @@ def sweep_table(results: RunResults) -> Table:
 def missing(baselines: Baselines) -> list[Baseline]:
     """The baselines that were not trained."""
     found = [baselines.static, *baselines.singles.values(), baselines.no_distillation]
-    return [b for b in found if b.run is None]
+    return [b for b in found if b is not None and b.run is None]

@@ -141,7 +141,8 @@ class Baselines(Result):
     static: Baseline
     singles: dict[str, Baseline]
     """By task."""
-    no_distillation: Baseline
+    no_distillation: Baseline | None
+    """None of a run without distillation, which is that itself."""
 
 
 class CalibrationPoint(Result):

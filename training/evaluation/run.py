@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from model_store.published import PublishedModel
@@ -12,7 +12,7 @@ from training.evaluation.baselines import measured_baselines, siblings
 from training.evaluation.calibration import calibration_curve
 from training.evaluation.decoders import translated
 from training.evaluation.encoders import compared
-from training.evaluation.gauge import Gauge, Show, limited
+from training.evaluation.gauge import Gauge, Show, digest_of, limited
 from training.evaluation.marginal import marginalised
 from training.evaluation.memo import Memo
 from training.evaluation.overview import write_overview
@@ -63,10 +63,13 @@ def evaluate_all(
     Raises:
         ValueError: the subjects are of different recipes, or one cannot be evaluated.
     """
-    names = {s.name.recipe if isinstance(s, Run) else s.manifest.name for s in subjects}
-    if len(names) > 1 or len({isinstance(s, Run) for s in subjects}) > 1:
+    whole = {
+        replace(s.name, seed=0).folder if isinstance(s, Run) else str(s.path) for s in subjects
+    }
+    if len(whole) > 1:
         raise ValueError(
-            f"runs of one recipe, or one model, can be evaluated together; found {sorted(names)}"
+            "seeds of one recipe and variant, or one model, can be evaluated together; found "
+            f"{', '.join(sorted(whole))}"
         )
     for subject in subjects:
         # Whatever is missing is said before hours are spent on the others.
@@ -97,10 +100,14 @@ def evaluate_run(
     own = folder / subject.name
     parts, memo = Parts(own / "parts", ranks), Memo(own / "measured.jsonl", ranks)
     sets = load_sets(run.recipe)
+    test = limited(sets.test, settings.images, settings.seed)
+    read = f"{subject.name}: reading the test images"
+    test_digest = ranks.from_first(lambda: digest_of(test, lambda done, n: show(read, done, n)))
     gauge = Gauge(
         network=load_network(run.recipe, run.checkpoint, ranks),
         identity=subject.digest,
-        test=limited(sets.test, settings.images, settings.seed),
+        test=test,
+        test_digest=test_digest,
         calibration_NCHW=calibration_batch(run.recipe, sets.train),
         memo=memo,
         ranks=ranks,

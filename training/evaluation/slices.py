@@ -5,7 +5,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from model_store.published import ModelStore
@@ -13,12 +12,9 @@ from training.data.load import DataSets
 from training.evaluation.gauge import Show
 from training.evaluation.results import Parity
 from training.parity import TOLERANCE, ParityError, check_parity
-from training.publish import calibration_images, packed
+from training.publish import calibration_images, compared_images, packed
 from training.recipe import Recipe
 from training.supernet import SuperNet
-
-IMAGES = 4
-"""Test images that outputs are compared on."""
 
 CALIBRATION_IMAGES = 64
 
@@ -45,7 +41,6 @@ def checked(
     images_NHWC = calibration_images(network, sets, "real", count, recipe.seed, show)
     divisor = recipe.network.divisor
     files, manifest = packed(recipe, network, tensors, sets, images_NHWC, "real", "1", divisor)
-    inputs = sets.test.batch(torch.arange(min(IMAGES, len(sets.test)))).images_NCHW
     with TemporaryDirectory() as folder:
         store = ModelStore(Path(folder))
         store.publish(recipe.name, "1", files, manifest)
@@ -53,7 +48,7 @@ def checked(
             largest = check_parity(
                 store.open(recipe.name),
                 network,
-                inputs.contiguous().numpy(),
+                compared_images(sets).contiguous().numpy(),
                 checks,
                 recipe.seed,
                 lambda done, total: show("comparing with PyTorch", done, total),

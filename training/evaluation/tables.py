@@ -9,6 +9,11 @@ from typing import Any
 Cell = str | float | int | None
 
 
+def percent(share: float) -> str:
+    """A share of the full GMACs, in percent: ``44%``."""
+    return f"{100 * share:.3g}%"
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of a report."""

@@ -11,6 +11,7 @@ from training.evaluation.comparison import comparisons
 from training.evaluation.control import budget_use, preference_correlation
 from training.evaluation.gains import distillation_gain, over_singles, over_static
 from training.evaluation.results import RunResults
+from training.evaluation.tables import percent
 from training.evaluation.volumes import static_volume, volumes
 
 TIGHT = 0.44
@@ -102,7 +103,9 @@ def least_use(results: RunResults) -> float:
 def headline(runs: Sequence[RunResults]) -> dict[str, Number]:
     """What an evaluation comes down to, by name; quantities that no run has are left out."""
     quantities: dict[str, Callable[[RunResults], float | None]] = {
-        "HV of losses at 44% over MTL-Static": lambda r: hv_over_static(r, tight_share(r)),
+        "HV of losses at no more than 44% over MTL-Static": lambda r: hv_over_static(
+            r, tight_share(r)
+        ),
         "HV of losses at 100% over MTL-Static": lambda r: hv_over_static(r, full_share(r)),
         "Δ-MTL over single-task networks, full width, %": lambda r: (
             over_singles(r, r.baselines.full.quality.metrics) if r.baselines else None
@@ -130,8 +133,8 @@ def headline(runs: Sequence[RunResults]) -> dict[str, Number]:
     found = {name: number(of, runs) for name, of in quantities.items()}
     for algorithm, share in dict.fromkeys((v.algorithm, v.share) for r in runs for v in volumes(r)):
         losses, errors = (number(_volume(algorithm, share, e), runs) for e in (False, True))
-        found[f"HV of losses at {share:.0%}, {algorithm}"] = losses
-        found[f"HV of errors at {share:.0%}, {algorithm}"] = errors
+        found[f"HV of losses at {percent(share)}, {algorithm}"] = losses
+        found[f"HV of errors at {percent(share)}, {algorithm}"] = errors
     return {name: n for name, n in found.items() if n.values}
 
 

@@ -11,6 +11,7 @@ from training.evaluation.canvas import BLUE, GREEN, GREY, MANY, ORANGE
 from training.evaluation.control import preference_correlation
 from training.evaluation.judged import Judged
 from training.evaluation.results import Baselines, Decoders, Marginal, RunResults
+from training.evaluation.tables import percent
 
 
 def small_multiples(tasks: int) -> tuple[Figure, list[Axes]]:
@@ -58,7 +59,7 @@ def preference_scatter(results: RunResults) -> Figure:
         axes.plot(*zip(*measured, strict=True), "o", ms=4, color=BLUE, alpha=0.7)
         _titled(axes, task, f"  ρ {rho[task.name][0]:+.2f}")
         canvas.tidy(axes, task)
-    figure.supxlabel(f"preference of the task; budget {share:.0%} of full GMACs", fontsize=9)
+    figure.supxlabel(f"preference of the task; budget {percent(share)} of full GMACs", fontsize=9)
     return figure
 
 

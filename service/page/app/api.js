@@ -1,5 +1,7 @@
 // The service's own REST API, as any other client uses it.
 
+import { forTab } from "./kept.js";
+
 const KEY = "slimdial-key";
 const BASE = new URL("./", document.baseURI);
 
@@ -14,50 +16,54 @@ export class Problem extends Error {
 
 export const address = () => BASE.href.replace(/\/$/, "");
 
+/** The API key of this tab. Only what a header can hold is one: fetch refuses to send the rest. */
 export const key = {
-  get: () => sessionStorage.getItem(KEY),
-  set: (value) => sessionStorage.setItem(KEY, value),
-  clear: () => sessionStorage.removeItem(KEY),
+  fits: (value) => /^[\x21-\x7e]+$/.test(value),
+  get() {
+    const kept = forTab[KEY] ?? "";
+    return key.fits(kept) ? kept : null;
+  },
+  set: (value) => (forTab[KEY] = value),
 };
 
-async function send(path, { headers = {}, ...rest } = {}) {
+/** Sends, and reads the answer `as` "json" or "blob". */
+async function send(path, as, { headers = {}, ...rest } = {}) {
   const bearer = key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
-  let response;
+  let status = 0;
   try {
-    response = await fetch(new URL(path, BASE), { headers: { ...bearer, ...headers }, ...rest });
+    const response = await fetch(new URL(path, BASE), { headers: { ...bearer, ...headers }, ...rest });
+    ({ status } = response);
+    if (response.ok) return await response[as]();
+    throw new Problem(status, await response.json().catch(() => ({})));
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error instanceof Problem || error.name === "AbortError") throw error;
+    if (error instanceof SyntaxError) {
+      throw new Problem(status, { detail: "The answer is not this service's." });
+    }
     throw new Problem(0, { detail: "The service cannot be reached." });
   }
-  if (response.ok) return response;
-  const body = await response.json().catch(() => ({}));
-  throw new Problem(response.status, body);
 }
 
 /** GET as JSON. */
-export const get = async (path, signal) => (await send(path, { signal })).json();
+export const get = (path, signal) => send(path, "json", { signal });
 
 /** GET as a Blob: with a key, an <img> or a link could not send it. */
-export const blob = async (path, signal) => (await send(path, { signal })).blob();
+export const blob = (path, signal) => send(path, "blob", { signal });
 
 /** POST of JSON, answered with JSON. */
-export const post = async (path, body, signal) =>
-  (
-    await send(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal,
-    })
-  ).json();
+export const post = (path, body, signal) =>
+  send(path, "json", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  });
 
 /** POST of a picture as it is, answered with JSON. */
-export const postPicture = async (path, picture, signal) =>
-  (
-    await send(path, {
-      method: "POST",
-      headers: { "Content-Type": picture.type || "image/*", Accept: "application/json" },
-      body: picture,
-      signal,
-    })
-  ).json();
+export const postPicture = (path, picture, signal) =>
+  send(path, "json", {
+    method: "POST",
+    headers: { "Content-Type": picture.type || "image/*", Accept: "application/json" },
+    body: picture,
+    signal,
+  });

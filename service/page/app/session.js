@@ -23,6 +23,7 @@ const nothing = () => ({
 export function createSession(changed) {
   const state = {
     models: [],
+    wanted: null,
     model: null,
     examples: [],
     picture: null,
@@ -42,7 +43,7 @@ export function createSession(changed) {
   const waiting = [null, null];
   const controllers = [null, null];
   let comingBack = null;
-  let wanted = null;
+  let opening = null;
 
   const set = (patch) => {
     Object.assign(state, patch);
@@ -65,12 +66,15 @@ export function createSession(changed) {
     try {
       await api.get("livez");
     } catch (problem) {
-      return failed(problem);
+      if (problem.status === 0) return failed(problem);
     }
     return retry();
   }
 
-  const retry = () => (state.model ? refreshAll() : start());
+  function retry() {
+    if (!state.problem) return refreshAll();
+    return state.wanted ? selectModel(state.wanted) : start();
+  }
 
   async function start() {
     set({ problem: null });
@@ -83,6 +87,7 @@ export function createSession(changed) {
         models.find((m) => m.name === asked) ??
         models.find((m) => m.examples) ??
         models.find((m) => m.default);
+      if (!first) throw new api.Problem(404, { detail: "This service has no models." });
       await selectModel(first.name);
     } catch (problem) {
       set({ problem });
@@ -91,12 +96,12 @@ export function createSession(changed) {
   }
 
   async function selectModel(name) {
-    wanted = name;
+    set({ wanted: name });
     const path = `models/${encodeURIComponent(name)}`;
     try {
       const [model, listed] = await Promise.all([api.get(path), api.get(`${path}/examples`)]);
       const examples = await Promise.all(listed.examples.map(withThumbnail(path)));
-      if (wanted !== name) return;
+      if (state.wanted !== name) return;
       state.settings.forEach((_, i) => leave(i));
       state.examples.forEach(({ url }) => URL.revokeObjectURL(url));
       const kept = state.picture?.example === null ? state.picture : null;
@@ -114,8 +119,9 @@ export function createSession(changed) {
       });
       history.replaceState(null, "", `?model=${encodeURIComponent(name)}`);
       if (kept || !examples.length) refreshAll();
-      else chooseExample(examples[0].name);
+      else showExample(examples[0].name);
     } catch (problem) {
+      if (state.wanted !== name) return;
       set({ problem });
       failed(problem);
     }
@@ -127,11 +133,15 @@ export function createSession(changed) {
   };
 
   function chooseExample(name) {
+    opening = null;
+    showExample(name);
+  }
+
+  function showExample(name) {
     const example = state.examples.find((e) => e.name === name);
     const note = example.truth.length ? "a test picture with ground truth" : "without ground truth";
     const label = `${example.source === "test" ? "Example" : "Synthetic"} ${example.number}`;
-    set({ picture: { example: name, url: example.url, label, note }, truth: {} });
-    refreshAll();
+    show({ example: name, url: example.url, label, note });
     if (example.truth.length) showTruth(state.picture);
   }
 
@@ -146,7 +156,17 @@ export function createSession(changed) {
   }
 
   async function openFile(file) {
-    set({ picture: await openPicture(file), truth: {} });
+    opening = file;
+    const picture = await openPicture(file);
+    if (opening === file) show(picture);
+    else URL.revokeObjectURL(picture.url);
+  }
+
+  /** Another picture: nothing that was said of the last one is said of it. */
+  function show(picture) {
+    if (state.picture?.example === null) URL.revokeObjectURL(state.picture.url);
+    const runs = state.runs.map((run) => ({ ...run, outputs: null, measured: {} }));
+    set({ picture, truth: {}, runs });
     refreshAll();
   }
 
@@ -159,6 +179,8 @@ export function createSession(changed) {
     leave(i);
     waiting[i] = setTimeout(() => run(i), pause);
     setRun(i, { stage: "dialling", since: performance.now() });
+    // Screen readers say what is new: the same words again are not.
+    set({ said: "" });
   }
 
   /** Lets go of what a setting waits for, whose answer nobody wants any more. */
@@ -215,8 +237,7 @@ export function createSession(changed) {
     set({ curves: { ...state.curves, [key]: points } });
   }
 
-  function dialled(patch) {
-    const i = state.active;
+  function dialled(patch, i = state.active) {
     set({ settings: state.settings.with(i, { ...state.settings[i], ...patch }) });
     refresh(i);
   }
@@ -228,7 +249,7 @@ export function createSession(changed) {
     selectModel,
     chooseExample,
     openFile,
-    setBudget: (budget) => dialled({ budget }),
+    setBudget: (budget, i) => dialled({ budget }, i),
     /** Every setting is said in the same kind, so that they can be compared. */
     setKind(kind) {
       const { model } = state;
@@ -256,10 +277,15 @@ export function createSession(changed) {
       refresh(1, 0);
     },
     useKey(key) {
+      if (!api.key.fits(key)) {
+        const words = "Keys are of letters, digits and signs of ASCII, without spaces.";
+        return set({ keyAsked: { refused: true, words } });
+      }
       api.key.set(key);
       set({ keyAsked: null });
       retry();
     },
+    closeKey: () => set({ keyAsked: null }),
     async download(i) {
       const { subnet } = state.runs[i];
       const link = document.createElement("a");

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import itertools
+import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from service.client import (
     Subnet,
     TransportError,
     UnavailableError,
+    base,
 )
 from service.settings import Settings
 from tests.service.running import Running, encoded, picture, running
@@ -237,6 +240,67 @@ def test_a_page_of_somebody_else_is_no_answer(content: bytes) -> None:
         for ask in (client.models, client.health, lambda: client.predict(b"x", "a" * 32)):
             with pytest.raises(IntegrityError):
                 ask()
+
+
+def test_an_answer_that_never_ends_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_GRACE_S", 0.0)
+    always_more = httpx.MockTransport(lambda _: httpx.Response(200, content=itertools.repeat(b" ")))
+    with (
+        Client("http://slow", http=httpx.Client(transport=always_more)) as client,
+        pytest.raises(DeadlineError),
+    ):
+        client.models(timeout_s=0.1)
+
+
+@pytest.mark.anyio
+async def test_nor_is_it_waited_for_asynchronously(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_GRACE_S", 0.0)
+
+    async def spaces() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0)
+
+    always_more = httpx.MockTransport(lambda _: httpx.Response(200, content=spaces()))
+    async with AsyncClient("http://slow", http=httpx.AsyncClient(transport=always_more)) as client:
+        with pytest.raises(DeadlineError):
+            await client.models(timeout_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://localhost:port", "'http://localhost:port' is no URL"),
+        ("localhost:8000", "a URL such as http://localhost:8000 is needed"),
+        ("http://", "found 'http://'"),
+    ],
+)
+def test_what_is_no_address_is_refused_at_once(url: str, words: str) -> None:
+    for make in (Client, AsyncClient):
+        with pytest.raises(ValueError, match=words):
+            make(url)
+
+
+@pytest.mark.parametrize("timeout_s", [math.inf, math.nan, 1e6])
+def test_a_time_that_the_service_does_not_take_is_refused(timeout_s: float) -> None:
+    with pytest.raises(ValueError, match="timeout_s is at most 86400 seconds"):
+        Client("http://localhost", timeout_s=timeout_s)
+    with Client("http://localhost") as client, pytest.raises(ValueError, match="timeout_s"):
+        client.models(timeout_s=timeout_s)
+
+
+def test_a_header_of_one_s_own_is_sent_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIMDIAL_API_KEY", "of-the-environment")
+    sent: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers)
+        return httpx.Response(200, json={"models": []})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    with Client("http://proxy", headers={"Authorization": "Basic eDp5"}, http=http) as client:
+        client.models()
+    assert sent[0].get_list("authorization") == ["Basic eDp5"]
 
 
 def test_it_is_imported_without_the_service() -> None:

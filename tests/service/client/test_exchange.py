@@ -1,5 +1,6 @@
 import json
 import math
+import pickle
 
 import pytest
 
@@ -95,6 +96,17 @@ def test_the_service_is_told_how_much_time_is_left() -> None:
         clock.seconds += 3
         step = operation.send(None)
     assert told == [("10000", 10.0), ("6000", 6.0)]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 413, 422, 429, 500, 503, 504])
+def test_errors_go_from_process_to_process(status: int) -> None:
+    content = json.dumps({"detail": "no", "feasible": {"min_gmacs": 1.0}}).encode()
+    for body in (content, b'{"detail": "no"}', b"a page"):
+        error = problem_of(status, {"retry-after": "3"}, body)
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert vars(again) == vars(error)
 
 
 def test_time_that_is_over_is_not_asked_for() -> None:

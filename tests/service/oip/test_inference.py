@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.oip.reading import HEADER, Request, read
+from service.oip.reading import HEADER, Bounds, Request, read
 from service.settings import Settings
 from tests.service.running import Running, running
 from tests.tiny import publish_tiny
@@ -192,9 +192,9 @@ async def test_long_json_is_parsed_where_it_holds_nobody_up(
 ) -> None:
     parsed_in: list[threading.Thread] = []
 
-    def seen(body: bytes, json_bytes: int) -> Request:
+    def seen(body: bytes, json_bytes: int, bounds: Bounds) -> Request:
         parsed_in.append(threading.current_thread())
-        return read(body, json_bytes)
+        return read(body, json_bytes, bounds)
 
     monkeypatch.setattr("service.routes.oip.read", seen)
     grey = {"name": "image", "shape": [1, 3, 32, 32], "datatype": "FP32", "data": [0.5] * 3072}
@@ -223,7 +223,7 @@ async def test_a_service_that_leaves_is_alive_and_not_ready(service: Running) ->
         + b"[" * depth
         + b"]" * depth
         + b"}]}"
-        for depth in (1, 33, 100, 50_000)
+        for depth in (1, 33, 100, 5_000)
     ]
     + [b"", b"{}", b"\xff", b'{"inputs":[{}]}', b'{"inputs":1e999}', b"null", b'{"id":7}'],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.errors import BadRequestError
+from service.errors import BadRequestError, TooLargeError
 from service.oip.reading import Bounds, Request, binary_outputs, json_length, read, tensor, wanted
 from service.oip.schemas import InferBody, InferOutput
 from service.oip.writing import encode, size
@@ -37,7 +37,7 @@ def as_bytes(content: bytes, pad: int = 0, **changes: object) -> tuple[bytes, st
 
 
 def taken_apart(body: bytes, length: str | None = None) -> Request:
-    return read(body, json_length(body, length))
+    return read(body, json_length(body, length), BOUNDS)
 
 
 def parsed(body: bytes, length: str | None = None) -> NDArray[np.float32]:
@@ -123,6 +123,30 @@ def test_two_inputs_are_refused() -> None:
     twice["inputs"] *= 2
     with pytest.raises(BadRequestError, match="one input"):
         parsed(json.dumps(twice).encode())
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 50), (1, 5000), (5000, 1)])
+def test_json_of_as_many_images_as_are_taken_is_read_and_of_many_more_is_not(
+    height: int, width: int
+) -> None:
+    def sent(batch: int) -> bytes:
+        ones = np.ones((batch, 3, height, width), int)
+        return as_json(ones.tolist(), shape=list(ones.shape))
+
+    bounds = Bounds(height, width, batch=3)
+    assert tensor(read(sent(3), len(sent(3)), bounds), bounds).sum() == 9 * height * width
+    with pytest.raises(TooLargeError, match="send less at a time"):
+        read(sent(4), len(sent(4)), bounds)
+
+
+@pytest.mark.parametrize("part", [b"[]", b"{}", b'"a":1', b"1"])
+def test_json_of_more_parts_than_a_request_has_is_not_parsed(
+    part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("service.oip.reading.parse_json")
+    body = b'{"parameters": {"a": [%s]}}' % b",".join(5000 * [part])
+    with pytest.raises(TooLargeError, match="are allowed"):
+        read(body, len(body), BOUNDS)
 
 
 def outputs(*names: str, **parameters: bool) -> list[InferOutput]:

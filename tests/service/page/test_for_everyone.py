@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.service.page.conftest import Open
 from tests.service.page.looking import Looking
@@ -90,6 +90,18 @@ def test_everything_can_be_done_by_keyboard(look: Open) -> None:
     # Where the focus is can be seen.
     outline = "getComputedStyle(document.activeElement.parentElement).outlineStyle"
     assert seen.page.evaluate(outline) == "solid"
+
+
+def test_a_sub_network_is_said_anew_though_it_is_said_alike(look: Open) -> None:
+    seen = look().settled()
+    held: list[Route] = []
+    seen.page.route("**/subnet", lambda route: held.append(route))
+    before = seen.status.inner_text()
+    with seen.page.expect_request("**/subnet"):
+        seen.button("All alike").click()  # as they are
+    expect(seen.status).to_be_empty()
+    held[0].continue_()
+    expect(seen.status).to_have_text(before)
 
 
 def test_a_phone_shows_outputs_and_dials_together(look: Open, shoot: Shoot) -> None:

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from service.security.key_file import change_keys
 from service.security.keys import Scope
@@ -165,6 +165,34 @@ def test_another_model_or_fewer_settings_end_what_is_awaited(look: Open) -> None
         expect(seen.page.get_by_role("radio", name="Setting B")).to_have_count(0)
 
 
+def test_a_model_that_failed_to_load_can_be_tried_again(seen: Looking) -> None:
+    model = seen.page.get_by_role("combobox", name="Model")
+    failure = {"detail": "the disk is gone"}
+    seen.page.route("**/models/timed", lambda r: r.fulfill(status=500, json=failure), times=1)
+    model.select_option("timed")
+    expect(seen.alert).to_contain_text("The disk is gone.")
+    expect(model).to_have_value("timed")
+    seen.button("Try again").click()
+    expect(seen.alert).to_have_count(0)
+    expect(seen.page.get_by_role("radio", name="Latency")).to_be_enabled()  # as of "timed" alone
+    seen.settled()
+
+
+def test_a_model_that_nobody_wants_any_more_may_fail(seen: Looking) -> None:
+    held: list[Route] = []
+    seen.page.route("**/models/rooms", lambda route: held.append(route))
+    model = seen.page.get_by_role("combobox", name="Model")
+    with seen.page.expect_request("**/models/rooms"):
+        model.select_option("rooms")
+    model.select_option("timed")
+    expect(seen.page.get_by_role("radio", name="Latency")).to_be_enabled()
+    with seen.page.expect_response("**/models/rooms"):
+        held[0].fulfill(status=500, json={})
+    seen.settled()
+    expect(seen.alert).to_have_count(0)
+    expect(model).to_have_value("timed")
+
+
 def test_a_picture_can_be_opened_by_button(seen: Looking, tmp_path: Path) -> None:
     (tmp_path / "mine.png").write_bytes(encoded(picture(60, 40)))
     seen.page.get_by_label(OWN).set_input_files(tmp_path / "mine.png")
@@ -173,6 +201,69 @@ def test_a_picture_can_be_opened_by_button(seen: Looking, tmp_path: Path) -> Non
     expect(canvas).to_have_count(1)  # there is no truth
     expect(canvas).to_have_js_property("width", 60)
     expect(seen.page.get_by_text("Measured on this picture")).to_have_count(0)
+
+
+@pytest.fixture
+def opener(look: Open) -> Looking:
+    """One with pictures of their own. `made` counts those opened, `urls` are those still held."""
+    seen = look().settled()
+    seen.page.evaluate(
+        """() => {
+            const { createObjectURL: make, revokeObjectURL: drop } = URL;
+            window.urls = new Set();
+            window.made = 0;
+            URL.createObjectURL = (blob) => {
+                const url = make(blob);
+                urls.add(url);
+                made++;
+                return url;
+            };
+            URL.revokeObjectURL = (url) => (urls.delete(url), drop(url));
+        }"""
+    )
+    return seen
+
+
+def test_a_picture_is_let_go_when_another_is_opened(opener: Looking, tmp_path: Path) -> None:
+    for name in ("first.png", "second.png"):
+        (tmp_path / name).write_bytes(encoded(picture(60, 40)))
+        opener.page.get_by_label(OWN).set_input_files(tmp_path / name)
+        expect(opener.page.locator(".tile.input")).to_contain_text(name)
+    assert opener.page.evaluate("urls.size") == 1
+    opener.button("Example 1").click()
+    assert opener.page.evaluate("urls.size") == 0
+    opener.settled()
+
+
+def test_a_picture_that_opens_late_does_not_take_the_place_of_a_later_choice(
+    opener: Looking, tmp_path: Path
+) -> None:
+    opener.page.evaluate(
+        """() => {
+            const open = createImageBitmap;
+            window.held = new Promise((release) => (window.release = release));
+            window.createImageBitmap = async (file) => (await held, open(file));
+        }"""
+    )
+    (tmp_path / "late.png").write_bytes(encoded(picture(60, 40)))
+    opener.page.get_by_label(OWN).set_input_files(tmp_path / "late.png")
+    opener.button("Example 2").click()
+    opener.page.evaluate("release()")
+    opener.page.wait_for_function("() => made === 1 && urls.size === 0")
+    expect(opener.page.locator(".tile.input")).to_contain_text("Example 2")
+    opener.settled()
+
+
+def test_nothing_that_was_said_of_another_picture_stands_beside_one(seen: Looking) -> None:
+    expect(seen.tile("depth").locator("canvas")).to_have_count(2)
+    expect(seen.page.get_by_text("Measured on this picture")).to_be_visible()
+    seen.page.route("**/predict", lambda r: r.fulfill(status=500, json={}), times=1)
+    seen.button("Example 2").click()
+    expect(seen.alert).to_be_visible()
+    expect(seen.page.get_by_role("img", name="predicted")).to_have_count(0)
+    expect(seen.page.get_by_text("Measured on this picture")).to_have_count(0)
+    seen.button("Try again").click()
+    expect(seen.page.get_by_text("Measured on this picture")).to_be_visible()
 
 
 def test_a_picture_can_be_dropped(seen: Looking) -> None:
@@ -223,6 +314,38 @@ def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(seen: Lookin
     seen.settled()
 
 
+def choose(seen: Looking, setting: str) -> None:
+    """The dials move this setting from now on."""
+    seen.page.get_by_role("radio", name=f"Setting {setting}").check(force=True)
+
+
+def test_while_comparing_a_problem_is_named_and_mended_where_it_is(seen: Looking) -> None:
+    seen.button("Compare").click()
+    seen.exact.fill("0.0000001")
+    seen.exact.press("Enter")
+    expect(seen.alert).to_contain_text("B: This cannot be done.")
+    choose(seen, "A")
+    seen.button("Use the least").click()
+    expect(seen.alert).to_have_count(0)
+    expect(seen.budget).to_have_value("20")
+    choose(seen, "B")
+    expect(seen.budget).to_have_value("0")
+
+
+def test_what_happens_to_both_settings_alike_is_said_and_mended_once(seen: Looking) -> None:
+    seen.button("Compare").click()
+    for setting in "AB":
+        choose(seen, setting)
+        seen.exact.fill("0.0000001")
+        seen.exact.press("Enter")
+    expect(seen.alert).to_have_text(re.compile("^This cannot be done"), use_inner_text=True)
+    seen.button("Use the least").click()
+    expect(seen.alert).to_have_count(0)
+    for setting in "AB":
+        choose(seen, setting)
+        expect(seen.budget).to_have_value("0")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -263,6 +386,43 @@ def test_a_service_that_is_gone_is_waited_for(
         expect(seen.budget).to_have_value("40")
 
 
+def test_an_answer_that_is_not_the_service_s_is_said_to_be_none_of_its_own(seen: Looking) -> None:
+    seen.page.route("**/predict", lambda r: r.fulfill(body="<html>Log in</html>"), times=1)
+    seen.button("Example 2").click()
+    expect(seen.alert).to_contain_text("The answer is not this service's.")
+    seen.button("Try again").click()
+    expect(seen.alert).to_have_count(0)
+    seen.settled()
+
+
+def test_a_service_without_models_says_so(look: Open) -> None:
+    def prepare(page: Page) -> None:
+        page.route("**/models", lambda route: route.fulfill(json={"models": []}), times=1)
+
+    seen = look(prepare=prepare)
+    expect(seen.alert).to_contain_text("This service has no models.")
+    seen.button("Try again").click()
+    seen.settled()
+
+
+def test_a_browser_that_keeps_nothing_shows_the_page_as_any_other(look: Open) -> None:
+    denied = """for (const name of ["sessionStorage", "localStorage"])
+        Object.defineProperty(window, name, {
+            get() { throw new DOMException("denied", "SecurityError"); }
+        });"""
+
+    def prepare(page: Page) -> None:
+        page.add_init_script(denied)
+        page.route("**/models", without_key)
+
+    seen = look(prepare=prepare)
+    seen.page.get_by_label("API key").fill("good")
+    seen.button("Use this key").click()
+    seen.settled()
+    seen.page.get_by_role("combobox", name="Theme").select_option("dark")
+    expect(seen.status).to_have_text("Theme: dark", ignore_case=True)
+
+
 def test_a_key_is_asked_for_where_one_is_needed(
     look: Open, models_root: Path, tmp_path: Path
 ) -> None:
@@ -296,6 +456,38 @@ def test_a_key_is_asked_for_where_one_is_needed(
             pass
         seen.budget.press("End")
         expect(dialog).to_contain_text("may have been revoked")
+
+
+def without_key(route: Route) -> None:
+    """As a service with keys answers one who brings none."""
+    if "authorization" in route.request.headers:
+        route.continue_()
+    else:
+        route.fulfill(status=401, json={"detail": "a key is needed"})
+
+
+def test_a_key_that_no_header_can_hold_is_refused_and_never_used(look: Open) -> None:
+    seen = look(prepare=lambda page: page.route("**/models", without_key))
+    dialog, key = seen.page.get_by_role("dialog"), seen.page.get_by_label("API key")
+    key.fill("good\u200b")
+    key.press("Enter")
+    expect(dialog).to_contain_text("of ASCII, without spaces")
+    seen.page.evaluate("sessionStorage.setItem('slimdial-key', 'good\u200b')")
+    seen.page.reload()
+    expect(dialog).to_contain_text("Whoever runs it gives you one.")
+    key.fill("good")
+    key.press("Enter")
+    seen.settled()
+
+
+def test_a_key_is_asked_for_again_after_the_question_was_closed(look: Open) -> None:
+    seen = look(prepare=lambda page: page.route("**/models", without_key))
+    expect(seen.page.get_by_label("API key")).to_be_focused()
+    for _ in range(2):
+        seen.page.keyboard.press("Escape")
+        expect(seen.page.get_by_role("dialog")).to_have_count(0)
+        seen.button("Try again").click()
+        expect(seen.page.get_by_label("API key")).to_be_focused()
 
 
 def test_a_budget_of_milliseconds_is_dialled_where_there_is_a_profile(

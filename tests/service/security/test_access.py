@@ -145,6 +145,8 @@ async def test_who_is_not_let_in_is_told_how_to_be(locked: Locked) -> None:
         {"authorization": "bearer   {}"},
         {"x-api-key": "{}"},
         {"x-api-key": "{}", "authorization": "Basic dXNlcjpwYXNz"},  # of a proxy before it
+        {"x-api-key": "{}", "authorization": "Bearer of.a.proxy"},
+        {"x-api-key": "", "authorization": "Bearer {}"},
     ],
 )
 async def test_a_key_may_come_in_either_header(locked: Locked, headers: dict[str, str]) -> None:

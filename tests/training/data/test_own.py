@@ -99,6 +99,31 @@ def test_a_listed_image_that_is_none_is_named(folder: Path) -> None:
         load_own(folder, "train", own(folder).network)
 
 
+def test_files_that_are_no_images_are_passed_over(folder: Path) -> None:
+    (folder / "images" / "001.xml").write_text("an annotation of it")
+    assert len(load_own(folder, "train", own(folder).network)) == COUNT - 2
+
+
+def test_two_images_of_one_name_are_refused(folder: Path) -> None:
+    Image.new("RGB", (64, 32)).save(folder / "images" / "001.jpg")
+    with pytest.raises(ValueError, match=r"001\.jpg and .*001\.png have one name"):
+        load_own(folder, "train", own(folder).network)
+
+
+def test_maps_are_white_where_they_are_positive(folder: Path) -> None:
+    source = load_own(folder, "train", own(folder).network)
+    half_HW = np.zeros((32, 64), bool)
+    half_HW[:, 32:] = True
+    path = folder / "edges" / "001.png"
+    for values in (half_HW, half_HW.astype(np.uint8) * 255, half_HW.astype(np.uint8) * 128):
+        Image.fromarray(values).save(path)
+        edges = source.batch(torch.tensor([0])).targets["edges"][0]
+        np.testing.assert_array_equal(edges.numpy(), half_HW)
+    Image.fromarray(half_HW.astype(np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r"001\.png holds 0 and 1; positive pixels are white"):
+        source.batch(torch.tensor([0]))
+
+
 def test_unknown_classes_are_refused(folder: Path) -> None:
     source = load_own(folder, "train", own(folder).network)
     (folder / "light" / "001.txt").write_text("night")

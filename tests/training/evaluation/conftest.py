@@ -25,8 +25,7 @@ def evaluated_recipe() -> Recipe:
 
 def knowing(patch: pytest.MonkeyPatch) -> None:
     """The commands know the recipe ``tiny``, and no other."""
-    for module in ("training.cli", "training.cli_evaluate"):
-        patch.setattr(f"{module}.recipes", lambda: {"tiny": evaluated_recipe})
+    patch.setattr("training.cli_data.recipes", lambda: {"tiny": evaluated_recipe})
 
 
 def invoke(*arguments: object) -> Result:

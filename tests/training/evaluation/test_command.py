@@ -77,6 +77,7 @@ def test_baselines_are_those_of_their_own_folders(evaluated: Evaluated) -> None:
     baselines = evaluated.results.baselines
     assert baselines is not None
     assert baselines.static.run == "tiny-static"
+    assert baselines.no_distillation is not None
     assert baselines.no_distillation.run == "tiny-no-distillation"
     single = baselines.singles["flowers"]
     assert (single.run, single.options) == (
@@ -178,7 +179,8 @@ def test_a_run_without_a_predictor_is_refused_with_the_next_step(evaluated: Eval
     [
         (("nothing",), "is no run folder, recipe or model"),
         (("tiny-static",), "is a baseline"),
-        (("tiny-seed1", "rooms"), "runs of one recipe, or one model"),
+        (("tiny-seed1", "rooms"), "seeds of one recipe and variant, or one model"),
+        (("tiny-seed1", "tiny-no-distillation"), "found tiny, tiny-no-distillation"),
         (("tiny-seed1", "--budget", "2"), "shares of the full GMACs"),
     ],
 )

@@ -66,7 +66,7 @@ def test_equal_results_give_equal_files(few: Report, tmp_path: Path) -> None:
 def test_missing_baselines_are_named_with_their_commands() -> None:
     report = report_of(results(static=None, single=None, without_distillation=None))
     text = report.markdown
-    assert "Missing: 7 of 7 baselines." in text
+    assert "**Missing baselines: 7.**" in text
     for variant in ("static", "single:depth", "no-distillation"):
         assert f"slimdial-train train made --variant {variant} --data DIR" in text
     assert "Not compared: there is no run without distillation." in text

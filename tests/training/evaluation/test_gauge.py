@@ -1,5 +1,6 @@
 """Measuring sub-networks, each once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from tests.training.tiny import Noise, classifying, images, network_of, some
 from training.data.source import Batch, Subset
 from training.evaluate import calibrated, evaluate
-from training.evaluation.gauge import Gauge, limited
+from training.evaluation.gauge import Gauge, digest_of, limited
 from training.evaluation.memo import Memo
 from training.ranks import Ranks
 
@@ -30,11 +31,17 @@ def counting() -> Counting:
     return Counting(Noise.of(RECIPE, 12), torch.arange(12))
 
 
-def gauge(path: Path, test: Subset, shown: list[tuple[str, int, int]] | None = None) -> Gauge:
+def gauge(
+    path: Path,
+    test: Subset,
+    shown: list[tuple[str, int, int]] | None = None,
+    digest: str = "twelve",
+) -> Gauge:
     return Gauge(
         network=NETWORK,
         identity="digest",
         test=test,
+        test_digest=digest,
         calibration_NCHW=images(16),
         memo=Memo(path, Ranks()),
         ranks=Ranks(),
@@ -63,10 +70,21 @@ def test_other_calibration_images_or_test_images_are_measured_anew(tmp_path: Pat
     test = counting()
     ours = gauge(tmp_path / "m", test)
     fewer = ours.calibrated_on(images(8))
-    other = gauge(tmp_path / "m", Subset(test.source, torch.arange(6)))
+    other = gauge(tmp_path / "m", test, digest="other twelve")
     assert len({ours.key, fewer.key, other.key}) == 3
     smallest = NETWORK.space.smallest()
     assert ours.measure("x", [smallest]) != fewer.measure("x", [smallest])
+
+
+def test_images_and_ground_truth_are_told_from_others() -> None:
+    ours = Noise.of(RECIPE, 70)
+    changed = replace(ours, targets={**ours.targets, "animals": ours.targets["animals"].flip(0)})
+    shown: list[tuple[int, int]] = []
+    digest = digest_of(ours, lambda *done: shown.append(done))
+    assert digest == digest_of(Noise.of(RECIPE, 70))
+    assert shown == [(64, 70), (70, 70)]
+    others = (changed, Noise.of(RECIPE, 70, seed=5), Subset(ours, torch.arange(69)))
+    assert len({digest, *(digest_of(other) for other in others)}) == 4
 
 
 def test_test_images_are_drawn_at_random_and_kept_in_order() -> None:

@@ -87,7 +87,7 @@ def test_an_infeasible_budget_is_refused() -> None:
 
 @pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
 def test_random_encoders_fill_the_budget(level: float) -> None:
-    """Within it, and none could take one more step everywhere."""
+    """Within it, and no encoder group could be a step wider."""
     space, cost = DENSE.space, DENSE.cost
     least, most = cost.of(space.smallest()), cost.of(space.largest())
     budget = int(least + level * (most - least))
@@ -98,10 +98,10 @@ def test_random_encoders_fill_the_budget(level: float) -> None:
     decoders = list(space.decoders.values())
     assert np.array_equal(drawn_PG[:, decoders], np.tile(problem.start_G[decoders], (8, 1)))
     assert len(np.unique(drawn_PG, axis=0)) > 1
-    grown_PG = np.minimum(drawn_PG + 1, problem.top_G)
-    grown_PG[:, decoders] = drawn_PG[:, decoders]
-    assert not problem.fits(grown_PG).any()
-    assert (problem.counts(drawn_PG) / budget).mean() > 0.9
+    for group in space.encoder:
+        grown_PG = drawn_PG[drawn_PG[:, group] < problem.top_G[group]]
+        grown_PG[:, group] += 1
+        assert not problem.fits(grown_PG).any()
 
 
 def test_a_sweep_goes_from_the_smallest_to_the_full_budget() -> None:

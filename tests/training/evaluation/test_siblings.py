@@ -11,6 +11,7 @@ from training import checkpoint
 from training.evaluation.baselines import siblings
 from training.evaluation.subject import Run
 from training.ranks import Ranks
+from training.recipe import MobileNetV2Config
 from training.variants import RunName
 
 
@@ -42,6 +43,14 @@ def test_every_baseline_stands_in_a_folder_of_its_own(runs: Path) -> None:
     }
 
 
+def test_a_run_is_no_baseline_of_its_own(runs: Path) -> None:
+    name = RunName("tiny", "no-distillation")
+    recipe = evaluated_recipe()
+    variants = found(Run(name, runs / name.folder, name.applied(recipe), recipe))
+    assert list(variants) == ["static", "single:water-animals", "single:flowers"]
+    assert variants["static"] == "tiny-static"
+
+
 def test_a_seed_has_its_own_baselines_or_those_of_the_recipe(runs: Path) -> None:
     shutil.copytree(runs / "tiny-static", runs / "tiny-static-seed1")
     assert found(run(runs, seed=1))["static"] == "tiny-static-seed1"
@@ -69,8 +78,28 @@ def test_only_what_was_trained_for_as_long_is_compared(runs: Path) -> None:
     assert static.path is None
     assert static.options == "tiny --variant static --epochs 2"
     path = runs / "tiny-static" / "checkpoint.pt"
-    checkpoint.save(path, checkpoint.load(path) | {"epoch": 2})
+    state = checkpoint.load(path)
+    checkpoint.save(path, state | {"epoch": 2})
+    assert siblings(run(runs), 2, Ranks())[0].path is None, "of a schedule of one epoch"
+    config = state["config"]
+    longer = config | {"training": config["training"].replace("epochs=1,", "epochs=2,")}
+    checkpoint.save(path, state | {"epoch": 2, "config": longer})
     assert siblings(run(runs), 2, Ranks())[0].path == path
+
+
+def test_only_what_started_from_the_same_weights_is_compared(runs: Path) -> None:
+    encoder = MobileNetV2Config()
+    made = run(runs)
+    torchvision = replace(made.base, network=replace(made.base.network, encoder=encoder))
+    for folder in ("tiny", "tiny-static"):
+        path = runs / folder / "checkpoint.pt"
+        checkpoint.save(path, checkpoint.load(path) | {"weights": folder})
+    static = siblings(replace(made, base=torchvision), 1, Ranks())[0]
+    assert static.path is None
+    assert static.options == "tiny --variant static --weights FILE"
+    path = runs / "tiny-static" / "checkpoint.pt"
+    checkpoint.save(path, checkpoint.load(path) | {"weights": "tiny"})
+    assert siblings(made, 1, Ranks())[0].path == path
 
 
 def test_a_baseline_trained_again_is_another_one(runs: Path) -> None:

@@ -4,7 +4,9 @@ import pytest
 
 from tests.training.evaluation.made import answer, dense_tasks, quality, results
 from training.evaluation.gains import distillation_gain, over_singles
+from training.evaluation.report import report_of
 from training.evaluation.results import Answers, RunResults
+from training.evaluation.tables import shown
 from training.evaluation.targets import Number, Target, Verdict, headline, targets
 
 
@@ -38,15 +40,20 @@ def test_without_a_baseline_a_target_is_open() -> None:
     assert over_singles(bare, {}) is None
 
 
-def test_a_budget_above_44_percent_is_not_tight() -> None:
+def asked_at(*shares: float) -> RunResults:
+    """Results of both searches at these budgets, for equal preferences."""
     tasks = dense_tasks()
     even = dict.fromkeys([t.name for t in tasks], 1.0)
     asked = [
         answer(tasks, a, s, even, quality(tasks, 0.3))
         for a in ("ecmt", "evolution")
-        for s in (0.9, 0.5)
+        for s in shares
     ]
-    made = results().model_copy(update={"answers": Answers(answers=tuple(asked))})
+    return results().model_copy(update={"answers": Answers(answers=tuple(asked))})
+
+
+def test_a_budget_above_44_percent_is_not_tight() -> None:
+    made = asked_at(0.9, 0.5)
     assert of("44%", made).verdict == of("HV at full budget", made).verdict == "open"
 
 
@@ -63,6 +70,21 @@ def test_distillation_must_gain_more_than_the_spread() -> None:
 def test_distillation_gains_by_hand() -> None:
     """Shares rise from 0.5 to 0.6 (20%); errors fall from 0.5 to 0.4 (20%)."""
     assert distillation_gain(results(without_distillation=0.5)) == pytest.approx(20.0)
+
+
+def test_nothing_is_relative_to_zero() -> None:
+    """A loss of 1 gives every share a metric of 0 here, as few test images can."""
+    made = results(static=1.0, single=1.0, without_distillation=1.0)
+    assert distillation_gain(made) is None
+    assert of("distillation", made).verdict == "open"
+    assert "Δ-MTL" not in " ".join(headline([made]))
+    row = " | ".join(["Δ-MTL, %", *(shown(None) for _ in range(4))])
+    assert row in report_of(made).markdown
+
+
+def test_budgets_that_are_close_are_told_apart() -> None:
+    numbers = headline([asked_at(0.296, 0.304)])
+    assert {"HV of losses at 29.6%, ecmt", "HV of losses at 30.4%, ecmt"} < set(numbers)
 
 
 def test_the_worst_run_decides_between_the_searches() -> None:

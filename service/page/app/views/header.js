@@ -2,6 +2,7 @@
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
+import { forGood } from "../kept.js";
 
 const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 
@@ -12,7 +13,7 @@ export const header = ({ state, selectModel, say }) => html`
       <span>Model</span>
       <select @change=${(e) => selectModel(e.target.value)} ?disabled=${!state.models.length}>
         ${state.models.map(
-          (m) => html`<option value=${m.name} .selected=${live(m.name === state.model?.name)}>
+          (m) => html`<option value=${m.name} .selected=${live(m.name === state.wanted)}>
             ${m.name}
           </option>`,
         )}
@@ -42,10 +43,10 @@ function setTheme(value, say) {
   const { dataset } = document.documentElement;
   if (value === "auto") {
     delete dataset.theme;
-    localStorage.removeItem("slimdial-theme");
+    delete forGood["slimdial-theme"];
   } else {
     dataset.theme = value;
-    localStorage.setItem("slimdial-theme", value);
+    forGood["slimdial-theme"] = value;
   }
   say(`Theme: ${THEMES[value]}`);
 }

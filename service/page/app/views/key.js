@@ -8,14 +8,14 @@ import { sentence } from "../format.js";
 const open = (dialog) =>
   queueMicrotask(() => dialog?.isConnected && !dialog.open && dialog.showModal());
 
-export const keyDialog = ({ state, useKey }) => {
+export const keyDialog = ({ state, useKey, closeKey }) => {
   if (!state.keyAsked) return nothing;
   const use = (event) => {
     event.preventDefault();
     useKey(new FormData(event.target).get("key").trim());
   };
   return html`
-    <dialog class="key" aria-labelledby="key-title" ${ref(open)}>
+    <dialog class="key" aria-labelledby="key-title" @close=${closeKey} ${ref(open)}>
       <form @submit=${use}>
         <h2 id="key-title">This service needs a key</h2>
         ${state.keyAsked.refused

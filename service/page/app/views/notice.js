@@ -3,12 +3,18 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { sentence } from "../format.js";
 
-export const notice = (session, problem) => html`
+/** `whose` are the settings that it happened to, by index; they are named where there are others. */
+export const notice = (session, problem, whose = []) => html`
   <div class="notice" role="alert">
-    <p><strong>${title(problem)}</strong> ${sentence(problem.message)}</p>
-    ${more(problem)} ${mend(session, problem)}
+    <p>
+      <strong>${named(session, whose)}${title(problem)}</strong> ${sentence(problem.message)}
+    </p>
+    ${more(problem)} ${mend(session, problem, whose)}
   </div>
 `;
+
+const named = ({ state }, whose) =>
+  whose.length < state.settings.length ? whose.map((i) => `${"AB"[i]}: `) : "";
 
 function title({ status }) {
   if (status === 0) return "No connection.";
@@ -19,14 +25,15 @@ function title({ status }) {
 }
 
 /** The least feasible budget, where that is what was missed; else another try. */
-function mend(session, { body }) {
+function mend(session, { body = {} }, whose) {
   const least = Object.entries(body.feasible ?? {}).find(([name]) => name.startsWith("min_"))?.[1];
+  const use = () => whose.forEach((i) => session.setBudget(least, i));
   return least === undefined
     ? html`<button type="button" @click=${session.retry}>Try again</button>`
-    : html`<button type="button" @click=${() => session.setBudget(least)}>Use the least</button>`;
+    : html`<button type="button" @click=${use}>Use the least</button>`;
 }
 
-function more({ status, body }) {
+function more({ status, body = {} }) {
   if (status === 0) return html`<p>The dials are kept; the page goes on when it is back.</p>`;
   if (body.retry_after_s) return html`<p>Try again in ${body.retry_after_s} s.</p>`;
   return nothing;

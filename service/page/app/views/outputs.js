@@ -16,14 +16,15 @@ export const outputsPanel = (session) => {
   const { state } = session;
   const busy = state.runs.some((r) => r.stage === "dialling" || r.stage === "predicting");
   // Two settings may fail alike.
-  const problems = new Map(
-    state.runs.filter((r) => r.problem).map(({ problem }) => [problem.message, problem]),
+  const problems = Map.groupBy(
+    [...state.runs.keys()].filter((i) => state.runs[i].problem),
+    (i) => state.runs[i].problem.message,
   );
   return html`
     <section class="outputs" aria-labelledby="outputs-title" aria-busy=${busy}>
       <h2 id="outputs-title" class="hidden">Outputs</h2>
       ${state.runs.map((run, i) => progress(session, run, i))}
-      ${[...problems.values()].map((problem) => notice(session, problem))}
+      ${[...problems.values()].map((whose) => notice(session, state.runs[whose[0]].problem, whose))}
       <div
         class=${state.model.tasks.length > 8 ? "tiles small" : "tiles"}
         tabindex="0"
