@@ -54,10 +54,19 @@ class Looking:
         found = facts.filter(has=self.page.get_by_text(name, exact=True)).locator("dd").first
         return found.inner_text()
 
+    def drawn(self) -> "Looking":
+        """Waits until what was done last is drawn, in the next frame."""
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        return self
+
+    def type_budget(self, budget: str) -> None:
+        """Types a budget where it is drawn, which would else be drawn over it meanwhile."""
+        self.drawn().exact.fill(budget)
+        self.exact.press("Enter")
+
     def settled(self, settings: int = 1) -> "Looking":
         """Waits until every setting's outputs are shown."""
-        # What was done last is drawn in the next frame.
-        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        self.drawn()
         expect(self.page.locator(".outputs")).to_have_attribute("aria-busy", "false")
         expect(self.page.locator(".tile .who, .tile .ranking")).not_to_have_count(0)
         expect(self.page.locator(".subnet")).to_have_count(settings)

@@ -305,8 +305,7 @@ def test_two_settings_stand_beside_each_other(look: Open, shoot: Shoot) -> None:
 
 
 def test_a_budget_that_is_infeasible_is_explained_and_can_be_mended(seen: Looking) -> None:
-    seen.exact.fill("0.0000001")
-    seen.exact.press("Enter")
+    seen.type_budget("0.0000001")
     expect(seen.alert).to_contain_text(re.compile(r"done\. A budget of .* budgets lie .* GMACs\."))
     seen.button("Use the least").click()
     expect(seen.budget).to_have_value("0")
@@ -321,8 +320,7 @@ def choose(seen: Looking, setting: str) -> None:
 
 def test_while_comparing_a_problem_is_named_and_mended_where_it_is(seen: Looking) -> None:
     seen.button("Compare").click()
-    seen.exact.fill("0.0000001")
-    seen.exact.press("Enter")
+    seen.type_budget("0.0000001")
     expect(seen.alert).to_contain_text("B: This cannot be done.")
     choose(seen, "A")
     seen.button("Use the least").click()
@@ -336,8 +334,7 @@ def test_what_happens_to_both_settings_alike_is_said_and_mended_once(seen: Looki
     seen.button("Compare").click()
     for setting in "AB":
         choose(seen, setting)
-        seen.exact.fill("0.0000001")
-        seen.exact.press("Enter")
+        seen.type_budget("0.0000001")
     expect(seen.alert).to_have_text(re.compile("^This cannot be done"), use_inner_text=True)
     seen.button("Use the least").click()
     expect(seen.alert).to_have_count(0)
@@ -502,8 +499,7 @@ def test_a_budget_of_milliseconds_is_dialled_where_there_is_a_profile(
     assert most == pytest.approx(limits["max"], rel=1e-3)
     expect(seen.budget).to_have_attribute("aria-valuetext", re.compile(r" ms$"))
 
-    seen.exact.fill(f"{(limits['min'] + limits['max']) / 2:.4g}")
-    seen.exact.press("Enter")
+    seen.type_budget(f"{(limits['min'] + limits['max']) / 2:.4g}")
     seen.complete()
     body = {"model": "timed", "budget": {"latency_ms": float(seen.exact.input_value())}}
     preference = dict.fromkeys(KINDS, 0.5)
