@@ -1,8 +1,5 @@
 """Two processes that torchrun starts reach what one reaches with the whole batch."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +7,7 @@ import pytest
 import torch
 
 from tests.training.tiny import dense, network_of
+from tests.training.torchrun import two_ranks
 from tests.training.two_ranks import (
     SAMPLES,
     gauged,
@@ -31,12 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     trained(folder / "checkpoint.pt", ALONE, steps=1)
     sampled(folder / "samples.jsonl", ALONE, count=1)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [sys.executable, *launch, "-m", "tests.training.two_ranks", str(folder)]
-    # Two processes need two GPUs, which a machine need not have.
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert result.returncode == 0, result.stderr
+    two_ranks("tests.training.two_ranks", folder)
     return folder
 
 

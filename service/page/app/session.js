@@ -101,9 +101,9 @@ export function createSession(changed) {
     try {
       const [model, listed] = await Promise.all([api.get(path), api.get(`${path}/examples`)]);
       const examples = await Promise.all(listed.examples.map(withThumbnail(path)));
-      if (state.wanted !== name) return;
+      if (state.wanted !== name) return forget(examples);
       state.settings.forEach((_, i) => leave(i));
-      state.examples.forEach(({ url }) => URL.revokeObjectURL(url));
+      forget(state.examples);
       const kept = state.picture?.example === null ? state.picture : null;
       set({
         model,
@@ -126,6 +126,8 @@ export function createSession(changed) {
       failed(problem);
     }
   }
+
+  const forget = (examples) => examples.forEach(({ url }) => URL.revokeObjectURL(url));
 
   const withThumbnail = (path) => async (example, i) => {
     const picture = await api.blob(`${path}/examples/${encodeURIComponent(example.name)}/picture`);

@@ -16,6 +16,7 @@ from tests.training.evaluation.conftest import (
     knowing,
 )
 from tests.training.evaluation.test_figures import assert_readable
+from tests.training.torchrun import two_ranks
 from training import checkpoint
 from training.data.load import load
 from training.evaluate import calibrated, evaluate
@@ -148,6 +149,25 @@ def test_an_interrupted_evaluation_goes_on(evaluated: Evaluated, tmp_path: Path)
     found = (own / "measured.jsonl").read_bytes().splitlines(keepends=True)
     assert found[: len(lines) - 3] == lines[:-3]
     assert len(found) == len(lines)
+
+
+def test_two_ranks_evaluate_what_the_first_alone_has(evaluated: Evaluated, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(evaluated.out, out)
+    memo = out / "tiny" / "measured.jsonl"
+    lines = memo.read_bytes().splitlines(keepends=True)
+    memo.write_bytes(b"".join(lines[:-3]))
+    for name in ("answers", "baselines", "calibration", "parity"):
+        (out / "tiny" / "parts" / f"{name}.json").unlink()
+    folders = [evaluated.runs / "tiny", evaluated.data, evaluated.runs, out]
+    two_ranks("tests.training.evaluation.two_ranks", *folders)
+    found = RunResults.model_validate_json((out / "tiny" / "results.json").read_bytes())
+    assert (found.digest, found.decoders) == (evaluated.results.digest, evaluated.results.decoders)
+    assert found.answers.answers == evaluated.results.answers.answers
+    assert found.baselines is not None
+    assert set(found.baselines.singles) == TASKS
+    assert found.parity is not None
+    assert len(memo.read_bytes().splitlines()) == len(lines)
 
 
 def test_a_published_model_is_evaluated_without_a_checkpoint(tmp_path: Path) -> None:
