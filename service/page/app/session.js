@@ -252,6 +252,11 @@ export function createSession(changed) {
     chooseExample,
     openFile,
     setBudget: (budget, i) => dialled({ budget }, i),
+    /** A step of the dial, in the kind that the budget is said in by now, drawn or not. */
+    setStep(step) {
+      const { kind } = state.settings[state.active];
+      dialled({ budget: budgetAt(state.model, kind, step) });
+    },
     /** Every setting is said in the same kind, so that they can be compared. */
     setKind(kind) {
       const { model } = state;

@@ -5,7 +5,7 @@ import { live } from "../../vendor/lit-html/directives/live.js";
 import { ref } from "../../vendor/lit-html/directives/ref.js";
 import * as format from "../format.js";
 import { curveKey } from "../session.js";
-import { budgetAt, favourite, stepOf } from "../settings.js";
+import { favourite, stepOf } from "../settings.js";
 
 const HIGH = 340;
 const LEFT = 56;
@@ -68,7 +68,7 @@ function chart(session, task, lines) {
   const y = (v) => HIGH - BOTTOM - ((v - low) / (high - low)) * (HIGH - TOP - BOTTOM);
   const choose = ({ offsetX }) => {
     const budget = min + ((offsetX - LEFT) / (wide - LEFT - RIGHT)) * (max - min);
-    session.setBudget(budgetAt(state.model, kind, stepOf(state.model, kind, budget)));
+    session.setStep(stepOf(state.model, kind, budget));
   };
   const better = metric.higher_is_better ? "higher is better" : "lower is better";
   return html`

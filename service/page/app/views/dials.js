@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
 import { BUDGETS } from "../format.js";
-import { STEPS, budgetAt, kindsOf, stepOf } from "../settings.js";
+import { STEPS, kindsOf, stepOf } from "../settings.js";
 
 const PARTS = 20;
 const MANY = 8;
@@ -79,7 +79,7 @@ function budget(session, setting) {
           aria-valuetext=${text(value)}
           .value=${live(String(step))}
           .style=${`--at: ${step / STEPS}`}
-          @input=${(e) => session.setBudget(budgetAt(model, kind, Number(e.target.value)))}
+          @input=${(e) => session.setStep(Number(e.target.value))}
         />
         <label class="exact">
           <input
