@@ -15,6 +15,7 @@ from pydantic import model_validator as model_check
 from model_store.subnet.cost import CostModel, CostTerm
 from model_store.subnet.slicing import width
 from model_store.subnet.space import Group, SearchSpace
+from model_store.subnet.weights import Shape
 
 SCHEMA_VERSION = 1
 """The only manifest schema that this release reads and writes."""
@@ -236,6 +237,17 @@ class Manifest(Spec):
         """The closed-form cost of the sub-networks."""
         terms = [CostTerm(t.positions, t.kernel, t.inputs, t.outputs, t.task) for t in self.cost]
         return CostModel(self.search_space(), terms)
+
+    def input_shape(self) -> Shape:
+        """The shape of an image as the network reads it."""
+        return (3, self.input.height, self.input.width)
+
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shape of each task's output; maps are of any height and width."""
+        return {
+            t.name: (t.classes,) if t.kind == "classification" else (t.classes, None, None)
+            for t in self.tasks
+        }
 
     @cached_property
     def tasks_by_name(self) -> dict[str, Task]:

@@ -94,7 +94,7 @@ def open_model(path: Path) -> PublishedModel:
     weights = MappedFile.of(path / DATA_FILE)
     model = read_onnx(path / GRAPH)
     with naming(path / GRAPH):
-        graph = read_graph(model, weights.bytes, space.tasks)
+        graph = read_graph(model, weights.bytes, manifest.input_shape(), manifest.output_shapes())
         check_sliceable(graph, space, manifest.slices)
     tensors = read_tensors(path / PREDICTOR)
     with naming(path / PREDICTOR):

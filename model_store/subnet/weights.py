@@ -5,7 +5,7 @@ operator set (no functions, no nested graphs), weights anywhere but in the one d
 weights that do not lie within it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,9 @@ _EXTERNAL_FROM = 256
 _ALIGNMENT = 64
 """Weights start at multiples of this many bytes, as vector instructions like them."""
 
+Shape = tuple[int | None, ...]
+"""The dimensions of a tensor but for the batch; None where any size will do."""
+
 _DTYPES: dict[int, Any] = {
     TensorProto.FLOAT: np.dtype("<f4"),
     TensorProto.INT64: np.dtype("<i8"),
@@ -39,13 +42,16 @@ _NESTED = (
 )
 
 
-def read_graph(model: onnx.ModelProto, data: NDArray[np.uint8], tasks: Sequence[str]) -> Graph:
+def read_graph(
+    model: onnx.ModelProto, data: NDArray[np.uint8], image: Shape, outputs: Mapping[str, Shape]
+) -> Graph:
     """The SuperNet's graph, its weights being read-only views into ``data`` where they lie there.
 
     Args:
         model: ``supernet.onnx``, its external data not loaded.
         data: the bytes of ``supernet.onnx.data``, typically memory-mapped, shape [bytes].
-        tasks: the names of the outputs that are expected, in order.
+        image: the shape of the input that is expected.
+        outputs: the names of the outputs that are expected, in order, and their shapes.
 
     Raises:
         ValueError: see the module's description; or the input or the outputs are not as expected.
@@ -57,7 +63,7 @@ def read_graph(model: onnx.ModelProto, data: NDArray[np.uint8], tasks: Sequence[
     if model.functions or model.training_info or graph.sparse_initializer:
         raise ValueError("functions, training graphs and sparse weights are not allowed")
     nodes = tuple(_plain(node) for node in graph.node)
-    _check_interface(graph, tasks)
+    _check_interface(graph, image, outputs)
     weights = {t.name: _weight(t, data) for t in graph.initializer}
     if len(weights) != len(graph.initializer):
         raise ValueError("initializer names must be unique")
@@ -81,17 +87,29 @@ def _plain(node: onnx.NodeProto) -> onnx.NodeProto:
     return copy
 
 
-def _check_interface(graph: onnx.GraphProto, tasks: Sequence[str]) -> None:
+def _check_interface(graph: onnx.GraphProto, image: Shape, outputs: Mapping[str, Shape]) -> None:
     if [i.name for i in graph.input] != [INPUT]:
         raise ValueError(f"one input {INPUT!r} expected, found {[i.name for i in graph.input]}")
-    image = graph.input[0].type.tensor_type
-    dims = image.shape.dim
-    if image.elem_type != TensorProto.FLOAT or len(dims) != 4 or dims[1].dim_value != 3:
-        raise ValueError(f"{INPUT!r} must be float32 [N, 3, H, W]")
-    if not dims[0].dim_param:
-        raise ValueError(f"the batch dimension of {INPUT!r} must be symbolic")
-    if [o.name for o in graph.output] != list(tasks):
-        raise ValueError(f"outputs {list(tasks)} expected, found {[o.name for o in graph.output]}")
+    if [o.name for o in graph.output] != list(outputs):
+        names = [o.name for o in graph.output]
+        raise ValueError(f"outputs {list(outputs)} expected, found {names}")
+    for value in (*graph.input, *graph.output):
+        _check_shape(value, image if value.name == INPUT else outputs[value.name])
+
+
+def _check_shape(value: onnx.ValueInfoProto, expected: Shape) -> None:
+    tensor = value.type.tensor_type
+    found = [d.dim_value or d.dim_param for d in tensor.shape.dim]
+    fits = len(found) == 1 + len(expected) and all(
+        size == wanted or (wanted is None and isinstance(size, int))
+        for size, wanted in zip(found[1:], expected, strict=True)
+    )
+    if not fits or not tensor.shape.dim[0].dim_param or tensor.elem_type != TensorProto.FLOAT:
+        sizes = ", ".join("any" if wanted is None else str(wanted) for wanted in expected)
+        raise ValueError(
+            f"{value.name!r} must be float32 [N, {sizes}] with a symbolic N, found "
+            f"{TensorProto.DataType.Name(tensor.elem_type)} [{', '.join(map(str, found))}]"
+        )
 
 
 def _check_order(graph: Graph) -> None:

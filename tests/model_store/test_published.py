@@ -18,6 +18,7 @@ import pytest
 import safetensors.numpy
 
 from model_store.published import FILES, ModelError, ModelStore, PublishedModel, open_model
+from model_store.verified import read_images
 from tests.tiny import CALIBRATION_IMAGES, tiny_images
 
 ALL_FILES = ("manifest.json", *FILES)
@@ -287,12 +288,40 @@ def test_hostile_content_is_refused_even_with_a_right_digest(
     refused(version, named, reason)
 
 
-def test_a_manifest_cannot_ask_for_much_memory(version: Path) -> None:
+def test_calibration_images_cannot_ask_for_much_memory(version: Path) -> None:
+    with pytest.raises(ModelError, match="exceed the limit"):
+        read_images(version / "calibration.npz", (65_536, 8192, 8192, 3))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("input", "height"), 64, r"'image' must be float32 \[N, 3, 64, 32\]"),
+        (("tasks", 1, "kind"), "classification", r"'semseg' must be float32 \[N, 4\]"),
+        (("tasks", 0, "classes"), 2, r"'animals' must be float32 \[N, 2\]"),
+    ],
+)
+def test_a_graph_that_does_not_fit_the_manifest_is_refused(
+    version: Path, path: tuple[str | int, ...], value: object, reason: str
+) -> None:
     manifest = json.loads((version / "manifest.json").read_bytes())
-    manifest["input"].update(height=8192, width=8192)
-    manifest["calibration"]["images"] = 65_536
+    manifest["tasks"][0]["labels"] = []
+    found = manifest
+    for step in path[:-1]:
+        found = found[step]
+    found[path[-1]] = value
     (version / "manifest.json").write_text(json.dumps(manifest))
-    refused(version, "calibration.npz", "exceed the limit")
+    refused(version, "supernet.onnx", reason)
+
+
+def test_a_graph_that_computes_other_shapes_than_it_states_is_refused(version: Path) -> None:
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    manifest["tasks"][0].update(labels=[], classes=2)
+    (version / "manifest.json").write_text(json.dumps(manifest))
+    model = onnx.load(version / "supernet.onnx", load_external_data=False)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 2
+    forge(version, "supernet.onnx", model.SerializeToString())
+    refused(version, "supernet.onnx", "the graph's shapes do not fit together: .*animals")
 
 
 def test_a_huge_file_is_not_read_into_memory(version: Path) -> None:

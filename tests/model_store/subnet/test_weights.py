@@ -1,6 +1,7 @@
 """What is read from ``supernet.onnx``, and what is refused."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -9,9 +10,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from model_store.subnet.graph import Graph
 from model_store.subnet.weights import DATA_FILE, read_graph, split_weights
-from tests.tiny_network import TASKS, TinyNetwork
+from tests.tiny_network import SIZE, TinyNetwork
 
-NAMES = tuple(t.name for t in TASKS)
+IMAGE = (3, SIZE, SIZE)
+OUTPUTS = {
+    "animals": (3,),
+    "semseg": (4, None, None),
+    "depth": (1, None, None),
+    "normals": (3, None, None),
+    "edges": (1, None, None),
+    "saliency": (1, None, None),
+}
 
 
 def stored() -> tuple[onnx.ModelProto, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
@@ -21,7 +30,7 @@ def stored() -> tuple[onnx.ModelProto, np.ndarray[tuple[int], np.dtype[np.uint8]
 
 
 def read() -> Graph:
-    return read_graph(*stored(), NAMES)
+    return read_graph(*stored(), IMAGE, OUTPUTS)
 
 
 def test_weights_survive_the_way_to_disk_and_back() -> None:
@@ -35,7 +44,7 @@ def test_weights_survive_the_way_to_disk_and_back() -> None:
 
 def test_large_weights_are_read_only_views_of_the_data_file() -> None:
     model, data = stored()
-    weight = read_graph(model, data, NAMES).weights["block.1.weight"]
+    weight = read_graph(model, data, IMAGE, OUTPUTS).weights["block.1.weight"]
     assert np.shares_memory(weight, data)
     assert not weight.flags.writeable
 
@@ -50,7 +59,7 @@ def test_stack_traces_of_the_exporter_are_dropped() -> None:
     model, data = stored()
     model.graph.node[0].doc_string = "File /home/somebody/train.py"
     model.graph.node[0].metadata_props.add(key="stack_trace", value="/home/somebody")
-    node = read_graph(model, data, NAMES).nodes[0]
+    node = read_graph(model, data, IMAGE, OUTPUTS).nodes[0]
     assert not node.doc_string
     assert not node.metadata_props
 
@@ -119,12 +128,52 @@ def _input_name(model: onnx.ModelProto) -> None:
     model.graph.input[0].name = "x"
 
 
+def _dims(value: onnx.ValueInfoProto) -> Any:  # noqa: ANN401
+    return value.type.tensor_type.shape.dim
+
+
 def _fixed_batch(model: onnx.ModelProto) -> None:
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    _dims(model.graph.input[0])[0].dim_value = 1
 
 
 def _grey(model: onnx.ModelProto) -> None:
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1
+    _dims(model.graph.input[0])[1].dim_value = 1
+
+
+def _wide(model: onnx.ModelProto) -> None:
+    _dims(model.graph.input[0])[3].dim_value = 48
+
+
+def _any_height(model: onnx.ModelProto) -> None:
+    _dims(model.graph.input[0])[2].dim_param = "H"
+
+
+def _double(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def _fixed_output_batch(model: onnx.ModelProto) -> None:
+    _dims(model.graph.output[1])[0].dim_value = 1
+
+
+def _fewer_classes(model: onnx.ModelProto) -> None:
+    _dims(model.graph.output[0])[1].dim_value = 2
+
+
+def _classes_of_pixels(model: onnx.ModelProto) -> None:
+    _dims(model.graph.output[0]).extend(_dims(model.graph.output[1])[2:])
+
+
+def _no_map(model: onnx.ModelProto) -> None:
+    del _dims(model.graph.output[1])[2:]
+
+
+def _map_of_any_width(model: onnx.ModelProto) -> None:
+    _dims(model.graph.output[1])[3].dim_param = "W"
+
+
+def _no_shape(model: onnx.ModelProto) -> None:
+    model.graph.output[1].type.tensor_type.ClearField("shape")
 
 
 def _output_name(model: onnx.ModelProto) -> None:
@@ -162,8 +211,17 @@ def _unordered(model: onnx.ModelProto) -> None:
         (_opset, "operator set 18"),
         (_domain, "unknown domain 'com.example'"),
         (_input_name, "one input 'image'"),
-        (_fixed_batch, "must be symbolic"),
-        (_grey, "float32"),
+        (_fixed_batch, r"with a symbolic N, found FLOAT \[1, 3, 32, 32\]"),
+        (_grey, r"'image' must be float32 \[N, 3, 32, 32\] .* found FLOAT \[N, 1, 32, 32\]"),
+        (_wide, r"'image' .* found FLOAT \[N, 3, 32, 48\]"),
+        (_any_height, r"'image' .* found FLOAT \[N, 3, H, 32\]"),
+        (_double, r"'image' .* found DOUBLE \[N, 3, 32, 32\]"),
+        (_fixed_output_batch, r"'semseg' .* found FLOAT \[1, 4, 32, 32\]"),
+        (_fewer_classes, r"'animals' must be float32 \[N, 3\] .* found FLOAT \[N, 2\]"),
+        (_classes_of_pixels, r"'animals' .* found FLOAT \[N, 3, 32, 32\]"),
+        (_no_map, r"'semseg' must be float32 \[N, 4, any, any\] .* found FLOAT \[N, 4\]"),
+        (_map_of_any_width, r"'semseg' .* found FLOAT \[N, 4, 32, W\]"),
+        (_no_shape, r"'semseg' .* found FLOAT \[\]"),
         (_output_name, "outputs"),
         (_unwritten, "nothing writes"),
         (_unordered, "which nothing wrote"),
@@ -175,10 +233,10 @@ def test_a_hostile_or_broken_graph_is_refused(
     model, data = stored()
     change(model)
     with pytest.raises(ValueError, match=reason):
-        read_graph(model, data, NAMES)
+        read_graph(model, data, IMAGE, OUTPUTS)
 
 
 def test_a_truncated_data_file_is_refused() -> None:
     model, data = stored()
     with pytest.raises(ValueError, match="bytes"):
-        read_graph(model, data[:-1], NAMES)
+        read_graph(model, data[:-1], IMAGE, OUTPUTS)
