@@ -30,13 +30,20 @@ def batch_norms(graph: Graph) -> dict[str, onnx.NodeProto]:
     """Every batch norm of a graph, by its name.
 
     Raises:
-        ValueError: two of them share a name, or one's parameters are computed by the graph.
+        ValueError: two of them share a name, one's parameters are computed by the graph, or another
+            node reads them too.
     """
+    readers = graph.readers()
     found: dict[str, onnx.NodeProto] = {}
     for node in graph.nodes:
         if node.op_type == "BatchNormalization":
             if not graph.weights.keys() >= set(node.input[1:]):
                 raise ValueError(f"the parameters of batch norm {node.name!r} are no initializers")
+            # Statistics and folded biases take their place, which are not those of others.
+            if shared := [name for name in node.input[1:] if len(readers[name]) > 1]:
+                raise ValueError(
+                    f"batch norm {node.name!r} needs parameters of its own, found {shared} shared"
+                )
             name = node.input[1].rpartition(".")[0] or node.input[1]
             if name in found:
                 raise ValueError(f"two batch norms are named {name!r}")

@@ -123,11 +123,42 @@ def test_batch_norms_are_named_after_their_scales() -> None:
     assert list(batch_norms(block())) == ["bn"]
 
 
-def test_two_batch_norms_of_one_name_are_refused() -> None:
+def with_second_norm(parameters: list[str]) -> Graph:
+    """The block, and after it a batch norm of these parameters."""
     graph = block()
-    twice = replace(graph, nodes=(*graph.nodes, graph.nodes[1]))
+    weights = {
+        name: np.ones(CHANNELS, np.float32) for name in parameters if name not in graph.weights
+    }
+    second = helper.make_node("BatchNormalization", ["y", *parameters], ["z"], "second")
+    return replace(graph, nodes=(*graph.nodes, second), weights={**graph.weights, **weights})
+
+
+def test_two_batch_norms_of_one_name_are_refused() -> None:
+    graph = with_second_norm(["bn.scale", "bn.shift", "bn.mean_2", "bn.var_2"])
     with pytest.raises(ValueError, match="two batch norms are named 'bn'"):
-        batch_norms(twice)
+        batch_norms(graph)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("shared", ["bn.weight", "bn.bias", "bn.mean", "bn.var"])
+def test_batch_norms_that_share_a_parameter_are_refused(place: int, shared: str) -> None:
+    parameters = ["other.weight", "other.bias", "other.mean", "other.var"]
+    parameters[place] = shared
+    with pytest.raises(ValueError, match=rf"parameters of its own, found \['{shared}'\] shared"):
+        batch_norms(with_second_norm(parameters))
+
+
+def test_a_batch_norm_whose_parameter_something_else_reads_is_refused() -> None:
+    graph = block()
+    scaled = helper.make_node("Mul", ["y", "bn.bias"], ["z"])
+    with pytest.raises(ValueError, match=r"found \['bn.bias'\] shared"):
+        batch_norms(replace(graph, nodes=(*graph.nodes, scaled)))
+
+
+def test_a_batch_norm_whose_mean_is_its_variance_is_refused() -> None:
+    mixed = ["other.weight", "other.bias", "other.mean", "other.mean"]
+    with pytest.raises(ValueError, match=r"batch norm 'second' .* \['other.mean', 'other.mean'\]"):
+        batch_norms(with_second_norm(mixed))
 
 
 def test_batch_norms_with_computed_parameters_are_refused() -> None:
