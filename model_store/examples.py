@@ -8,7 +8,6 @@ shown.
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from PIL import Image
 
 from model_store.manifest import TaskKind
 from model_store.published import PublishedModel
-from model_store.verified import read_arrays, verify
+from model_store.verified import read_arrays, read_verified
 
 Source = Literal["test", "calibration"]
 
@@ -65,23 +64,18 @@ def read_example(model: PublishedModel, name: str) -> Example:
     if name not in example_names(model):
         raise KeyError(name)
     picture, arrays = f"{_FOLDER}{name}.png", f"{_FOLDER}{name}.npz"
-    if picture not in model.manifest.files:
+    files = model.manifest.files
+    if picture not in files:
         index = int(name.removeprefix(_CALIBRATION))
         return Example(name, "calibration", _png(model.calibration_NHWC[index]), {})
-    content = _verified(model, picture).read_bytes()
-    if arrays not in model.manifest.files:
+    content = read_verified(model.path / picture, files[picture])
+    if arrays not in files:
         return Example(name, "test", content, {})
     spec, tasks = model.manifest.input, model.manifest.tasks
     expected = {t.name: _stored(t.kind, spec.height, spec.width) for t in tasks}
-    found = read_arrays(_verified(model, arrays), expected)
+    found = read_arrays(model.path / arrays, files[arrays], expected)
     truth = {t.name: _as_read(t.kind, found[t.name]) for t in tasks if t.name in found}
     return Example(name, "test", content, truth)
-
-
-def _verified(model: PublishedModel, name: str) -> Path:
-    path = model.path / name
-    verify(path, model.manifest.files[name])
-    return path
 
 
 def _stored(kind: TaskKind, height: int, width: int) -> tuple[tuple[int, ...], np.dtype[Any]]:

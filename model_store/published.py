@@ -33,7 +33,7 @@ from model_store.verified import (
     read_manifest,
     read_onnx,
     read_tensors,
-    verify,
+    read_verified,
 )
 
 __all__ = ["FILES", "ModelError", "ModelStore", "PublishedModel", "default_root", "open_model"]
@@ -85,18 +85,18 @@ def open_model(path: Path) -> PublishedModel:
         ModelError: a file is missing, not what the manifest says, or not usable.
     """
     manifest, digest = read_manifest(path / MANIFEST)
+    files, space = manifest.files, manifest.search_space()
     for name in FILES:
-        if name not in manifest.files:
+        if name not in files:
             raise ModelError(path / MANIFEST, f"states no digest of {name}")
-    for name, expected in manifest.files.items():
-        verify(path / name, expected)
-    space = manifest.search_space()
-    weights = MappedFile.of(path / DATA_FILE)
-    model = read_onnx(path / GRAPH)
+    for name in files.keys() - set(FILES):
+        read_verified(path / name, files[name])
+    weights = MappedFile.of(path / DATA_FILE, files[DATA_FILE])
+    model = read_onnx(path / GRAPH, files[GRAPH])
     with naming(path / GRAPH):
         graph = read_graph(model, weights.bytes, manifest.input_shape(), manifest.output_shapes())
         check_sliceable(graph, space, manifest.slices)
-    tensors = read_tensors(path / PREDICTOR)
+    tensors = read_tensors(path / PREDICTOR, files[PREDICTOR])
     with naming(path / PREDICTOR):
         predictor = AccuracyPredictor.from_tensors(tensors, space.tasks, len(space.groups))
     images = (manifest.calibration.images, manifest.input.height, manifest.input.width, 3)
@@ -109,8 +109,8 @@ def open_model(path: Path) -> PublishedModel:
         predictor=predictor,
         graph=graph,
         weights=weights,
-        calibration_NHWC=read_images(path / CALIBRATION, images),
-        report=read_json(path / REPORT),
+        calibration_NHWC=read_images(path / CALIBRATION, files[CALIBRATION], images),
+        report=read_json(path / REPORT, files[REPORT]),
     )
 
 

@@ -86,39 +86,35 @@ def read_manifest(file: Path) -> tuple[Manifest, str]:
         return Manifest.model_validate_json(content), hashlib.sha256(content).hexdigest()
 
 
-def verify(file: Path, expected: FileDigest) -> None:
-    """Checks a file's size and digest.
+def read_verified(file: Path, expected: FileDigest) -> bytes:
+    """The bytes of a small file, which are what the manifest says.
 
     Raises:
-        ModelError: the file is missing, not a plain file, or not what the manifest says.
+        ModelError: the file is missing, not a plain file, or another one.
     """
     with naming(file):
-        size = _plain_size(file)
-        if size != expected.bytes:
-            raise ModelError(file, f"has {size} bytes, the manifest says {expected.bytes}")
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != expected.sha256:
-            raise ModelError(file, f"has digest {found}, the manifest says {expected.sha256}")
+        content = _small(file)
+        _check_digest(content, expected)
+        return content
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, expected: FileDigest) -> dict[str, Any]:
     """A JSON object without NaN or infinities, which JSON does not have."""
     with naming(file):
-        return _json_object(_small(file))
+        return _json_object(read_verified(file, expected))
 
 
-def read_tensors(file: Path) -> dict[str, NDArray[Any]]:
+def read_tensors(file: Path, expected: FileDigest) -> dict[str, NDArray[Any]]:
     """The tensors of a safetensors file."""
     with naming(file):
-        return safetensors.numpy.load(_small(file))
+        return safetensors.numpy.load(read_verified(file, expected))
 
 
-def read_onnx(file: Path) -> onnx.ModelProto:
+def read_onnx(file: Path, expected: FileDigest) -> onnx.ModelProto:
     """An ONNX model; external data is not looked for."""
     with naming(file):
         model = onnx.ModelProto()
-        model.ParseFromString(_small(file))
+        model.ParseFromString(read_verified(file, expected))
         return model
 
 
@@ -131,11 +127,13 @@ class MappedFile:
     _then: os.stat_result
 
     @classmethod
-    def of(cls, file: Path) -> "MappedFile":
-        """Maps a file."""
+    def of(cls, file: Path, expected: FileDigest) -> "MappedFile":
+        """Maps a file, and checks that what is mapped is what the manifest says."""
         with naming(file):
-            then = file.stat()
-            return cls(file, np.asarray(np.memmap(file, dtype=np.uint8, mode="r")), then)
+            then = _plain(file)
+            mapped = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+            _check_digest(mapped.data, expected)
+            return cls(file, mapped, then)
 
     def check(self) -> None:
         """Asks whether what is mapped is still what was verified.
@@ -159,13 +157,15 @@ class MappedFile:
             )
 
 
-def read_images(file: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+def read_images(
+    file: Path, expected: FileDigest, shape: tuple[int, int, int, int]
+) -> NDArray[np.uint8]:
     """The array ``images`` of an npz file: uint8 [N, H, W, 3] of exactly this shape.
 
     The header is held against the expected shape before the pixels are unpacked, so that a small
     file cannot ask for much memory; object arrays are never unpickled.
     """
-    with naming(file), zipfile.ZipFile(io.BytesIO(_small(file))) as archive:
+    with naming(file), zipfile.ZipFile(io.BytesIO(read_verified(file, expected))) as archive:
         if archive.namelist() != ["images.npy"]:
             raise ValueError(f"one array 'images' expected, found {archive.namelist()[:5]}")
         pixels = int(np.prod(shape, dtype=object))
@@ -175,17 +175,17 @@ def read_images(file: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint
 
 
 def read_arrays(
-    file: Path, expected: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+    file: Path, expected: FileDigest, arrays: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
 ) -> dict[str, NDArray[Any]]:
     """The arrays of an npz file: some of these names, of exactly these shapes and types.
 
     As careful as :func:`read_images`; the caller sees to it that the shapes are small.
     """
-    with naming(file), zipfile.ZipFile(io.BytesIO(_small(file))) as archive:
+    with naming(file), zipfile.ZipFile(io.BytesIO(read_verified(file, expected))) as archive:
         names = [n.removesuffix(".npy") for n in archive.namelist()]
-        if unknown := sorted(set(names) - set(expected)):
-            raise ValueError(f"arrays of {sorted(expected)} expected, found {unknown[:5]}")
-        return {name: _array(archive, name, *expected[name]) for name in names}
+        if unknown := sorted(set(names) - set(arrays)):
+            raise ValueError(f"arrays of {sorted(arrays)} expected, found {unknown[:5]}")
+        return {name: _array(archive, name, *arrays[name]) for name in names}
 
 
 def _array(
@@ -217,16 +217,24 @@ def _json_object(content: bytes) -> dict[str, Any]:
     return found
 
 
+def _check_digest(content: bytes | memoryview, expected: FileDigest) -> None:
+    if len(content) != expected.bytes:
+        raise ValueError(f"has {len(content)} bytes, the manifest says {expected.bytes}")
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected.sha256:
+        raise ValueError(f"has digest {found}, the manifest says {expected.sha256}")
+
+
 def _small(file: Path) -> bytes:
-    size = _plain_size(file)
+    size = _plain(file).st_size
     if size > SMALL_FILE:
-        raise ModelError(file, f"has {size} bytes, more than the limit of {SMALL_FILE}")
+        raise ValueError(f"has {size} bytes, more than the limit of {SMALL_FILE}")
     return file.read_bytes()
 
 
-def _plain_size(file: Path) -> int:
+def _plain(file: Path) -> os.stat_result:
     # A link could point outside of the model, and a pipe would block for good.
     status = file.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise ModelError(file, "is not a plain file")
-    return status.st_size
+        raise ValueError("is not a plain file")
+    return status

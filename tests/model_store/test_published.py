@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import onnx
@@ -289,8 +290,9 @@ def test_hostile_content_is_refused_even_with_a_right_digest(
 
 
 def test_calibration_images_cannot_ask_for_much_memory(version: Path) -> None:
+    digest = open_model(version).manifest.files["calibration.npz"]
     with pytest.raises(ModelError, match="exceed the limit"):
-        read_images(version / "calibration.npz", (65_536, 8192, 8192, 3))
+        read_images(version / "calibration.npz", digest, (65_536, 8192, 8192, 3))
 
 
 @pytest.mark.parametrize(
@@ -338,6 +340,26 @@ def test_a_model_may_have_more_files_than_it_needs(version: Path) -> None:
     assert open_model(version).manifest.files["examples/1.png"].bytes == 9
     (version / "examples" / "1.png").write_bytes(b"A picture")
     refused(version, "examples/1.png", "has digest")
+
+
+def test_what_was_verified_is_what_is_used(version: Path) -> None:
+    """Whoever replaces a file once it was opened comes too late: none is opened again."""
+    expected = {file: (version / file).read_bytes() for file in ALL_FILES}
+    real = Path.open
+
+    def then_replaced(self: Path, mode: str = "r", buffering: int = -1) -> IO[Any]:
+        stream = real(self, mode, buffering)
+        spoilt = self.with_name("spoilt")
+        with real(spoilt, "wb") as content:
+            content.write(bytes(len(expected[self.name])))
+        spoilt.replace(self)
+        return stream
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", then_replaced)
+        model = open_model(version)
+    assert model.weights.bytes.tobytes() == expected["supernet.onnx.data"]
+    assert model.report == json.loads(expected["report.json"])
 
 
 def test_a_version_under_another_name_is_refused(version: Path) -> None:
