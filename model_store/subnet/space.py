@@ -137,6 +137,9 @@ class SearchSpace:
         if len(set(names)) != len(names):
             raise ValueError("group names must be unique")
         kinds = [g.task is not None for g in self.groups]
+        # Searches move the encoder's widths; the decoders' follow from them.
+        if all(kinds):
+            raise ValueError("an encoder group is needed, found decoder groups alone")
         if kinds != sorted(kinds):
             raise ValueError("encoder groups come first, decoder groups after them")
         tasks = self.tasks

@@ -48,6 +48,10 @@ def change(*path: str | int, to: object) -> Callable[[Document], None]:
     return apply
 
 
+def without_encoder(found: Document) -> None:
+    found["groups"] = [{**g, "within": None} for g in found["groups"] if g["task"]]
+
+
 _HUGE = {"positions": 1 << 30, "kernel": 1 << 30, "inputs": [1], "outputs": [1]}
 
 
@@ -90,6 +94,7 @@ _HUGE = {"positions": 1 << 30, "kernel": 1 << 30, "inputs": [1], "outputs": [1]}
         (change("groups", 0, "name", to="block"), "unique"),
         (change("groups", 4, "within", to="nowhere"), "unknown group 'nowhere'"),
         (change("groups", 5, "task", to=None), "encoder groups come first"),
+        (without_encoder, "an encoder group is needed"),
         (change("slices", "stem.weight", 0, 0, to="nowhere"), "unknown groups"),
         (change("slices", "stem.weight", 0, 0, to=0), "stem.weight"),
         (change("cost", 0, "positions", to=0), "cost.0.positions"),

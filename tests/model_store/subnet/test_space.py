@@ -75,7 +75,15 @@ def test_impossible_groups_are_refused(channels: tuple[int, ...], reason: str) -
     [
         ((Group("a", (1.0,), (8,)), Group("a", (1.0,), (8,))), "unique"),
         ((Group("a", (1.0,), (8,), "t"), Group("b", (1.0,), (8,))), "encoder groups come first"),
-        ((Group("a", (1.0,), (8,), "t"), Group("b", (1.0,), (8,), "t")), "one decoder group"),
+        ((Group("b", (1.0,), (8,), "t"),), "an encoder group is needed"),
+        (
+            (
+                Group("a", (1.0,), (8,)),
+                Group("b", (1.0,), (8,), "t"),
+                Group("c", (1.0,), (8,), "t"),
+            ),
+            "one decoder group",
+        ),
         ((Group("a", (1.0,), (8,), within="z"),), "unknown group 'z'"),
     ],
 )
