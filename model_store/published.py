@@ -32,6 +32,7 @@ from model_store.verified import (
     read_json,
     read_manifest,
     read_onnx,
+    read_small,
     read_tensors,
     read_verified,
 )
@@ -43,6 +44,9 @@ GRAPH = "supernet.onnx"
 PREDICTOR = "predictor.safetensors"
 CALIBRATION = "calibration.npz"
 REPORT = "report.json"
+
+POINTER_BYTES = 256
+"""The most that the pointer to the current version may take: its name, and space around it."""
 
 PUBLISHED_ALREADY = "is published already; versions are immutable"
 
@@ -138,7 +142,7 @@ class ModelStore:
         """
         pointer = self.root / check_component("name", name) / CURRENT
         with naming(pointer):
-            return check_version(pointer.read_text(encoding="utf-8").strip())
+            return check_version(read_small(pointer, POINTER_BYTES).decode().strip())
 
     def open(self, name: str, version: str | None = None) -> PublishedModel:
         """Opens a version of a model, by default the current one.

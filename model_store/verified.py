@@ -76,10 +76,23 @@ def _validation_reason(error: ValidationError) -> str:
     return "; ".join(shown).removeprefix(": ") + more
 
 
+def read_small(file: Path, limit: int = SMALL_FILE) -> bytes:
+    """The bytes of a plain file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a plain file, or larger than the limit in bytes.
+    """
+    size = _plain(file).st_size
+    if size > limit:
+        raise ValueError(f"has {size} bytes, more than the limit of {limit}")
+    return file.read_bytes()
+
+
 def read_manifest(file: Path) -> tuple[Manifest, str]:
     """The manifest and the SHA-256 of its bytes, which is the digest of the model version."""
     with naming(file):
-        content = _small(file)
+        content = read_small(file)
         found = _json_object(content)
         # Asked first: a newer schema would otherwise be reported as so many unknown fields.
         Manifest.check_schema_version(found.get("schema_version"))
@@ -93,7 +106,7 @@ def read_verified(file: Path, expected: FileDigest) -> bytes:
         ModelError: the file is missing, not a plain file, or another one.
     """
     with naming(file):
-        content = _small(file)
+        content = read_small(file)
         _check_digest(content, expected)
         return content
 
@@ -223,13 +236,6 @@ def _check_digest(content: bytes | memoryview, expected: FileDigest) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != expected.sha256:
         raise ValueError(f"has digest {found}, the manifest says {expected.sha256}")
-
-
-def _small(file: Path) -> bytes:
-    size = _plain(file).st_size
-    if size > SMALL_FILE:
-        raise ValueError(f"has {size} bytes, more than the limit of {SMALL_FILE}")
-    return file.read_bytes()
 
 
 def _plain(file: Path) -> os.stat_result:

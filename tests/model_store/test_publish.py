@@ -221,6 +221,45 @@ def test_unknown_models_and_corrupt_pointers_are_refused(tmp_path: Path) -> None
         store.open("tiny")
 
 
+def a_link(pointer: Path) -> None:
+    pointer.symlink_to(pointer.with_name("elsewhere"))
+    pointer.with_name("elsewhere").write_text("1\n")
+
+
+def a_folder(pointer: Path) -> None:
+    pointer.mkdir()
+
+
+def too_large(pointer: Path) -> None:
+    with pointer.open("wb") as stream:
+        stream.truncate(1 << 40)
+
+
+def not_text(pointer: Path) -> None:
+    pointer.write_bytes(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (a_link, "is not a plain file"),
+        (os.mkfifo, "is not a plain file"),
+        (a_folder, "is not a plain file"),
+        (too_large, "more than the limit"),
+        (not_text, "decode"),
+    ],
+)
+def test_a_pointer_that_is_no_small_plain_file_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    publish_tiny(tmp_path)
+    pointer = tmp_path / "tiny" / "current"
+    pointer.unlink()
+    spoil(pointer)
+    with pytest.raises(ModelError, match=f"current: .*{reason}"):
+        ModelStore(tmp_path).current("tiny")
+
+
 @pytest.mark.parametrize("name", ["../x", "", "a/b", ".."])
 def test_names_that_are_paths_are_refused(tmp_path: Path, name: str) -> None:
     store = ModelStore(tmp_path)
