@@ -5,7 +5,6 @@ One function makes an array of each output at the image's size; the encodings fo
 
 import base64
 import io
-import zipfile
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_store.manifest import Task
+from model_store.npz import npz
 from service.errors import UnprocessableError
 from service.maps import class_map, resize, unit_vectors
 
@@ -144,13 +144,7 @@ def as_npz(outputs: Mapping[str, Output]) -> bytes:
         arrays[name] = output.values
         if output.task.kind == "segmentation":
             arrays[f"{name}.logits"] = output.raw
-    buffer = io.BytesIO()
-    # As np.savez does, which takes names as keywords and so none that is a parameter of its own.
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, values in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, values, allow_pickle=False)
-    return buffer.getvalue()
+    return npz(arrays)
 
 
 def to_bytes(unit: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
 import safetensors.numpy
@@ -16,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from model_store.manifest import CalibrationSpec, Manifest, check_version
+from model_store.npz import npz
 from model_store.published import PUBLISHED_ALREADY, ModelError, ModelStore
 from model_store.subnet.weights import split_weights
 from training.data.load import DataSets
@@ -122,7 +124,7 @@ def packed(
         "supernet.onnx": graph,
         "supernet.onnx.data": weights,
         "predictor.safetensors": safetensors.numpy.save(dict(predictor)),
-        "calibration.npz": _npz(images=images_NHWC),
+        "calibration.npz": npz({"images": images_NHWC}, ZIP_DEFLATED),
         "report.json": b"{}",
         "ATTRIBUTION": f"{recipe.attribution}\n".encode(),
         **(_examples(data) if recipe.scenes else {}),
@@ -208,12 +210,6 @@ def publish(
     return Published(store.publish(recipe.name, version, files, manifest), parity, report)
 
 
-def _npz(**arrays: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
 def _examples(data: DataSets) -> dict[str, bytes]:
     """A few test images with their ground truth."""
     files: dict[str, bytes] = {}
@@ -223,10 +219,11 @@ def _examples(data: DataSets) -> dict[str, bytes]:
         files[f"examples/{i}.png"] = buffer.getvalue()
         targets = data.test.batch(torch.tensor([i])).targets
         compact = {name: t[0].numpy() for name, t in targets.items()}
-        files[f"examples/{i}.npz"] = _npz(
-            **{
+        files[f"examples/{i}.npz"] = npz(
+            {
                 name: a.astype(np.uint8 if a.dtype == np.int64 else np.float16)
                 for name, a in compact.items()
-            }
+            },
+            ZIP_DEFLATED,
         )
     return files

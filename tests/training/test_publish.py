@@ -16,12 +16,13 @@ from PIL import Image
 from model_store.published import ModelError, ModelStore
 from model_store.subnetwork import build
 from tests.training.conftest import CALIBRATION_IMAGES, PREFERENCES, Called, Commanded, Made
+from tests.training.tiny import Noise, network_of
 from training import publish as publishing
 from training.data.source import Subset
 from training.evaluate import calibrated, evaluate
 from training.manifest import manifest_of
 from training.parity import TOLERANCE, ParityError, check_parity, choice_of, session_of
-from training.publish import calibration_images, compared_images, publish
+from training.publish import calibration_images, compared_images, packed, publish
 from training.supernet import SuperNet, cost_model
 
 
@@ -232,6 +233,27 @@ def test_examples_ship_with_their_ground_truth(called: Called) -> None:
     assert set(truth) == set(batch.targets)
     for name, target in batch.targets.items():
         np.testing.assert_allclose(truth[name], target[0].numpy(), rtol=1e-3, atol=1e-3)
+
+
+def test_a_task_may_be_named_like_a_parameter_of_numpy(called: Called) -> None:
+    """The ground truth of examples is written by the names of tasks."""
+    first, *others = called.recipe.network.tasks
+    tasks = (replace(first, name="file"), *others)
+    recipe = replace(called.recipe, network=replace(called.recipe.network, tasks=tasks))
+    test = Noise.of(recipe, 2)
+    data = replace(called.data, test=test)
+    files, _ = packed(
+        recipe,
+        network_of(recipe),
+        called.predictor,
+        data,
+        called.images_NHWC,
+        "real",
+        "1",
+        recipe.network.divisor,
+    )
+    truth = np.load(io.BytesIO(files["examples/0.npz"]))
+    np.testing.assert_array_equal(truth["file"], test.targets["file"][0])
 
 
 def test_few_test_images_are_enough_to_compare_outputs_on(called: Called) -> None:
