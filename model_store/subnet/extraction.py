@@ -70,7 +70,8 @@ INPUT_AXIS = {"Conv": 1, "Gemm": 0, "MatMul": 0}
 
 def input_axis(node: onnx.NodeProto) -> int:
     """The axis of a layer's weight that its input channels lie on."""
-    return 1 if attributes(node).get("transB") else INPUT_AXIS[node.op_type]
+    transposed = node.op_type == "Gemm" and attributes(node).get("transB")
+    return 1 if transposed else INPUT_AXIS[node.op_type]
 
 
 def prefix_reader(node: onnx.NodeProto, dims: Dims, groups: Mapping[str, Group]) -> Group | None:

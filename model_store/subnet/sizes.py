@@ -8,14 +8,12 @@ kind are searched like budgets of GMACs.
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from model_store.subnet.cost import CostModel, CostTerm, Unit
 from model_store.subnet.extraction import Slices, cut
 from model_store.subnet.graph import Graph
 from model_store.subnet.normalisation import folded
 from model_store.subnet.slicing import Dim
-from model_store.subnet.space import Architecture, SearchSpace
+from model_store.subnet.space import SearchSpace
 from model_store.subnet.wire import serialised_bytes
 
 PARAMETERS = Unit("parameters", "parameters", 1.0)
@@ -72,7 +70,7 @@ def size_cost(
         _term(name, left, slices, weight.dtype.itemsize) for name, weight in left.weights.items()
     ]
     weights = CostModel(space, terms, SIZE_BYTES)
-    widest = _widest_with_slices(space)
+    widest = space.widest_of_prefixes()
     tasks = [o.name for o in graph.outputs]
     file = folded(cut(graph, space, slices, widest, tasks))
     slack = _PREFIX_SLACK * sum(g.within is not None for g in space.groups)
@@ -91,12 +89,3 @@ def _term(name: str, graph: Graph, slices: Slices, each: int = 1) -> CostTerm:
     whole = math.prod(s for s, dim in zip(shape, dims, strict=True) if not dim)
     first, second = (*sliced, (1,), (1,))[:2]
     return CostTerm(each * whole, 1, first, second)
-
-
-def _widest_with_slices(space: SearchSpace) -> Architecture:
-    """The widest sub-network but for groups within others, which read proper prefixes."""
-    choices_G = space.choices_G - 1
-    for index, group in enumerate(space.groups):
-        if group.within is not None:
-            choices_G[index] = 0
-    return space.architecture(np.asarray(choices_G))

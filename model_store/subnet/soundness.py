@@ -1,5 +1,8 @@
 """Whether the manifest's slices fit the graph, found out when a model is opened and not later."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 
@@ -7,16 +10,16 @@ from model_store.subnet.extraction import INPUT_AXIS, Slices, cut, input_axis, p
 from model_store.subnet.graph import Graph, attributes, infer_shapes
 from model_store.subnet.normalisation import batch_norms
 from model_store.subnet.slicing import width
-from model_store.subnet.space import SearchSpace
+from model_store.subnet.space import Architecture, SearchSpace
 
 
 def check_sliceable(graph: Graph, space: SearchSpace, slices: Slices) -> None:
-    """Checks that every weight is finite and that the extreme sub-networks are sound.
+    """Checks that every weight is finite and that sub-networks of mixed widths are sound.
 
     Raises:
         ValueError: a weight is not finite; a sliced initializer is unknown or of another shape; a
-            group within another is used as anything but a layer's input; or the channels of the
-            smallest or largest sub-network do not fit together.
+            group within another is used as anything but a layer's input; or channels that one
+            group cuts are read as those of another, or as fixed.
     """
     full = space.full_channels
     for name, dims in slices.items():
@@ -30,9 +33,32 @@ def check_sliceable(graph: Graph, space: SearchSpace, slices: Slices) -> None:
     for name, weight in graph.weights.items():
         if weight.dtype == np.float32 and not np.all(np.isfinite(weight)):
             raise ValueError(f"weight {name!r} holds values that are not finite")
+    batch_norms(graph)
     _check_prefixes(graph, space, slices)
-    for architecture in (space.smallest(), space.largest()):
+    for architecture in _mixed(space):
         _check_channels(cut(graph, space, slices, architecture, space.tasks))
+
+
+def _mixed(space: SearchSpace) -> Iterator[Architecture]:
+    """Sub-networks that tell the groups apart.
+
+    Every group is at its smallest in one of them and at full width in another, and no two groups
+    have the same widths in all of them: groups with the same extremes are numbered, and the bits of
+    the number say where each is wide. Groups within others read all of these, since a layer that
+    reads a prefix would not notice whose; where there are such, they read prefixes in the last one.
+    """
+    alike: Counter[tuple[int, int]] = Counter()
+    number_G = np.zeros_like(space.choices_G)
+    for index, group in enumerate(space.groups):
+        if group.within is None and group.smallest < group.full:
+            alike[group.smallest, group.full] += 1
+            number_G[index] = alike[group.smallest, group.full]
+    top_G = space.choices_G - 1
+    # Room for one number more, as one whose bits are all set would never be narrow.
+    for bit in range((max(alike.values(), default=0) + 1).bit_length()):
+        yield space.architecture(np.where((number_G == 0) | (number_G >> bit & 1), top_G, 0))
+    if any(g.within for g in space.groups):
+        yield space.widest_of_prefixes()
 
 
 def _check_prefixes(graph: Graph, space: SearchSpace, slices: Slices) -> None:
@@ -61,7 +87,6 @@ def _check_channels(graph: Graph) -> None:
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*model.graph.input, *model.graph.value_info, *model.graph.output)
     }
-    batch_norms(graph)
     for node in graph.nodes:
         if node.op_type not in (*INPUT_AXIS, "BatchNormalization"):
             continue

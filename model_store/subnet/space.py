@@ -256,6 +256,12 @@ class SearchSpace:
         """Every group at its smallest width."""
         return self.architecture(np.zeros_like(self.choices_G))
 
+    def widest_of_prefixes(self) -> Architecture:
+        """Every group at full width but those within others, which read the shortest prefixes."""
+        return self.architecture(
+            0 if g.within is not None else len(g.channels) - 1 for g in self.groups
+        )
+
     def uniform(self, ratio: float) -> Architecture:
         """Every group at the choice nearest to one ratio."""
         return self.architecture(g.index_of(ratio) for g in self.groups)

@@ -115,6 +115,7 @@ def test_choices_that_clip_to_the_same_counts_are_equal() -> None:
 def test_the_extremes_and_the_uniform_widths() -> None:
     assert space().largest().channels == (32, 64, 64, 16)
     assert space().smallest().channels == (8, 16, 16, 8)
+    assert space().widest_of_prefixes().channels == (32, 64, 16, 16)
     assert space().uniform(0.5).channels == (16, 32, 32, 8)
     assert space().uniform(1.0) == space().largest()
 
