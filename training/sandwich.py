@@ -9,7 +9,8 @@ from torch import Tensor
 
 from model_store.subnet.space import Architecture, SearchSpace
 from training.distillation import ci_kd
-from training.global_batch import collective_loss, shares_of
+from training.global_batch import collective_loss, shares_of, task_losses
+from training.loss_weights import loss_weights
 from training.ranks import Ranks
 from training.recipe import TrainingConfig
 from training.supernet import SuperNet
@@ -20,7 +21,7 @@ class StepLosses:
     """The losses of one step."""
 
     largest: float
-    """L_co of the SuperNet."""
+    """L_co of the SuperNet, with the tasks' own weights ρ_n."""
     smallest: float
     """L_co of the smallest sub-network."""
     distillation: float
@@ -65,7 +66,7 @@ def accumulate_gradients(
         x_NCHW: normalised images; of several ranks, each has its part of the batch.
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
-        config: the weight of the distillation loss.
+        config: how tasks are weighted, and the weight of the distillation loss.
         ranks: the processes that the batch is spread over.
 
     Returns:
@@ -75,21 +76,24 @@ def accumulate_gradients(
     tasks = supernet.config.tasks
     shares = shares_of(tasks, targets, ranks)
     bfloat16 = torch.autocast(x_NCHW.device.type, torch.bfloat16)
+    rho = {task.name: task.weight for task in tasks}
     with bfloat16:
         raw, z = supernet(x_NCHW, architectures[0])
-    largest, by_task = collective_loss(tasks, raw, targets, shares)
-    largest.backward()  # type: ignore[no-untyped-call]
-    z, smallest, distilled = z.detach(), largest, torch.zeros_like(largest)
+    by_task = task_losses(tasks, raw, targets, shares)
+    weights = loss_weights(config.weighting, rho, by_task, ranks)
+    collective_loss(by_task, weights, raw).backward()  # type: ignore[no-untyped-call]
+    largest = smallest = collective_loss(by_task, rho, raw).detach()
+    z, distilled = z.detach(), torch.zeros_like(largest)
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
-        collective, _ = collective_loss(tasks, raw, targets, shares)
+        losses = task_losses(tasks, raw, targets, shares)
         kd = ci_kd(z, child_z) * (shares.images / (len(architectures) - 1))
-        loss = collective + config.distillation * kd
+        loss = collective_loss(losses, weights, raw) + config.distillation * kd
         loss.backward()  # type: ignore[no-untyped-call]
         distilled += kd.detach()
-        smallest = collective
+        smallest = collective_loss(losses, rho, raw).detach()
     # Read once, at the end: every reading waits for the GPU.
-    losses = StepLosses(0.0, 0.0, 0.0, dict.fromkeys(by_task, 0.0))
+    named = StepLosses(0.0, 0.0, 0.0, dict.fromkeys(by_task, 0.0))
     values = torch.stack([largest, smallest, distilled, *by_task.values()])
-    return losses.with_values(values.tolist())
+    return named.with_values(values.tolist())
