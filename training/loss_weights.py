@@ -1,7 +1,7 @@
 """Loss weights: the tasks' own, or such that what counts is how much of its loss a task sheds.
 
-A weighted sum of losses is ruled by the largest of them: cross-entropies are ten times an L1 of
-normals. A geometric mean does not care about their scales: halving any loss is worth the same.
+In a weighted sum, what a task counts for depends on the unit of its loss. A geometric mean does not
+care: halving any loss is worth the same.
 """
 
 from collections.abc import Mapping

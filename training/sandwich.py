@@ -23,7 +23,7 @@ class StepLosses:
     largest: float
     """L_co of the SuperNet, with the tasks' own weights ρ_n."""
     smallest: float
-    """L_co of the smallest sub-network."""
+    """The same of the smallest sub-network."""
     distillation: float
     """L_kd (Eq. 3), before its weight λ."""
     tasks: dict[str, float]
@@ -82,8 +82,7 @@ def accumulate_gradients(
     by_task = task_losses(tasks, raw, targets, shares)
     weights = loss_weights(config.weighting, rho, by_task, ranks)
     collective_loss(by_task, weights, raw).backward()  # type: ignore[no-untyped-call]
-    largest = smallest = collective_loss(by_task, rho, raw).detach()
-    z, distilled = z.detach(), torch.zeros_like(largest)
+    z, losses, distilled = z.detach(), by_task, torch.zeros((), device=z.device)
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
@@ -92,7 +91,7 @@ def accumulate_gradients(
         loss = collective_loss(losses, weights, raw) + config.distillation * kd
         loss.backward()  # type: ignore[no-untyped-call]
         distilled += kd.detach()
-        smallest = collective_loss(losses, rho, raw).detach()
+    largest, smallest = (collective_loss(each, rho, raw) for each in (by_task, losses))
     # Read once, at the end: every reading waits for the GPU.
     named = StepLosses(0.0, 0.0, 0.0, dict.fromkeys(by_task, 0.0))
     values = torch.stack([largest, smallest, distilled, *by_task.values()])
