@@ -21,13 +21,13 @@ class Window:
     """What happened in a window."""
 
     latency_ms: float
-    """Of nine of ten predictions that were answered, from their arrival on; 0 if there were none.
-    """
+    """Of nine of ten predictions that were answered or cancelled late, from their arrival on; 0 if
+    there were none, infinity if more than one in ten were cancelled late."""
     arrived: int
-    """Requests, those that were refused or came too late included."""
+    """Requests, those that were refused or cancelled included."""
     answered: int
     refused: int
-    """Requests that were turned away or came too late."""
+    """Requests for which there was no room."""
     waiting: int
     """Predictions that wait at its end."""
 
@@ -86,9 +86,10 @@ class State:
 
 def after(state: State, window: Window, rules: Rules) -> State:
     """The state after a window. The level changes by at most one."""
-    late = window.latency_ms > rules.objective_ms or window.refused > 0
+    # The objective is one of nine of ten, so a tenth may be refused as well.
+    late = window.latency_ms > rules.objective_ms or 10 * window.refused > window.arrived
     improving = window.waiting < 0.9 * state.waiting
-    calm = not late and window.latency_ms <= rules.headroom * rules.objective_ms
+    calm = window.latency_ms <= rules.headroom * rules.objective_ms and not window.refused
     flushing = max(0, state.flushing - window.answered)
     breached = state.breached + 1 if late and not improving and not state.flushing else 0
     next_ = replace(

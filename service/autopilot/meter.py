@@ -14,25 +14,40 @@ _QUANTILE = 0.9
 class Meter:
     """Counts and times the predictions of one window. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, calm_ms: float) -> None:
+        """Nothing has arrived.
+
+        Args:
+            calm_ms: the latency of a calm service, below the objective.
+        """
+        self._calm_s = calm_ms / 1e3
         self._seconds: list[float] = []
         self._arrived = 0
+        self._answered = 0
         self._refused = 0
 
     @contextlib.contextmanager
     def prediction(self) -> Iterator[None]:
         """One prediction, from when it may queue until its answer is there.
 
-        One that was cancelled, because its time was over or its client left, came too late.
+        One that was cancelled, because its time was over or its client left, counts as never
+        answered if it had lasted longer than where all is calm; sooner, it was its client's choice.
+        That is below the objective, which clients may send as the deadline of a request: part of it
+        is over before the prediction may queue.
         """
         clock = asyncio.get_running_loop().time
         start = clock()
         self._arrived += 1
         try:
             yield
-        except (OverloadedError, DeadlineError, asyncio.CancelledError):
+        except OverloadedError:
             self._refused += 1
             raise
+        except (DeadlineError, asyncio.CancelledError):
+            if clock() - start > self._calm_s:
+                self._seconds.append(math.inf)
+            raise
+        self._answered += 1
         self._seconds.append(clock() - start)
 
     def window(self, waiting: int) -> Window:
@@ -46,9 +61,9 @@ class Meter:
         ended = Window(
             latency_ms=1e3 * ordered[last] if ordered else 0.0,
             arrived=self._arrived,
-            answered=len(ordered),
+            answered=self._answered,
             refused=self._refused,
             waiting=waiting,
         )
-        self._seconds, self._arrived, self._refused = [], 0, 0
+        self._seconds, self._arrived, self._answered, self._refused = [], 0, 0, 0
         return ended

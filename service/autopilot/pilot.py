@@ -56,8 +56,8 @@ class Autopilot:
             waiting: how many predictions wait now.
             metrics: told of levels and steps.
         """
-        self.meter = Meter()
         self.rules = Rules(objective_ms, LEVELS)
+        self.meter = Meter(self.rules.headroom * objective_ms)
         self._state = State()
         self._subnets = subnets
         self._load = load
