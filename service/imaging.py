@@ -25,6 +25,8 @@ _SCAN = b"\xff\xda\x00"
 # Progressive JPEGs have about ten (6 in grey, 18 in CMYK), thumbnails a few more. A scan can be as
 # short as ten bytes, and takes as long as the picture is large. Chrome and Android end here, too.
 _MOST_SCANS = 100
+# The most of a JPEG. Few pixels in one row of millions take seconds to resize.
+_MOST_PIXELS_A_SIDE = 65_535
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def opened(content: bytes, limits: ImageLimits) -> Image.Image:
         raise UnsupportedMediaError(f"not an image that can be read; {_TAKEN}") from error
     if image.width * image.height > limits.pixels:
         raise _too_many_pixels(limits, image)
+    if max(image.size) > _MOST_PIXELS_A_SIDE:
+        raise TooLargeError(
+            f"the image is {image.width} x {image.height}; {_MOST_PIXELS_A_SIDE} pixels a side are "
+            "allowed"
+        )
     if image.format in _JPEGS and (found := scans(content)) > _MOST_SCANS:
         raise UnprocessableError(
             f"the JPEG has {found} scans, {_MOST_SCANS} are allowed: save it as one that is not "
