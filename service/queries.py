@@ -9,15 +9,28 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 from starlette.datastructures import QueryParams
 
 from service.bodies import parse_json
-from service.errors import TooLargeError, UnprocessableError
+from service.errors import NotFoundError, TooLargeError, UnprocessableError
 from service.schemas import PredictQuery
 
 _MOST_FIELDS = 300
 _MOST_CHARACTERS = 1 << 16
+
+
+def query_for(subnet_id: str) -> PredictQuery:
+    """For a sub-network by its id.
+
+    Raises:
+        NotFoundError: none can have this id.
+    """
+    try:
+        return PredictQuery.model_validate({"subnet_id": subnet_id})
+    except ValidationError as error:
+        raise NotFoundError(f"unknown sub-network {subnet_id[:64]!r}") from error
 
 
 @lru_cache(maxsize=256)

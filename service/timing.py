@@ -10,7 +10,8 @@ from model_store.latency import Place
 from service.batches import Outputs
 from service.lanes import Work
 from service.prediction import InUse, Predictions
-from service.schemas import Answer, Body, PredictQuery
+from service.queries import query_for
+from service.schemas import Answer, Body
 
 _FIRST = 1
 """Runs before those that count: they bring the weights into the caches."""
@@ -49,7 +50,7 @@ async def time_runs(
     Raises:
         ServiceError: as :meth:`Predictions.predict`.
     """
-    async with predictions.use(PredictQuery.model_validate({"subnet_id": subnet_id})) as used:
+    async with predictions.use(query_for(subnet_id)) as used:
         work = _work(used)
         seconds = [
             await predictions.run(subnet_id, lambda: (None, work), _seconds, deadline)

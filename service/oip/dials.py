@@ -8,13 +8,12 @@ from collections.abc import Mapping
 
 from pydantic_core import from_json, to_json
 
-from service.errors import BadRequestError, NotFoundError
+from service.errors import BadRequestError
 from service.oip.schemas import Parameter
-from service.queries import query_of
+from service.queries import query_for, query_of
 from service.schemas import PredictQuery
 
 _CONTROL = frozenset({"binary_data_output", "timeout"})
-_LONGEST_ID = 64
 _NOT_A_DIAL = {"model", "subnet_id", "task", "request"}
 
 
@@ -30,15 +29,14 @@ def query(
 
     Raises:
         BadRequestError: both a version and a dial are given, or a parameter is unknown.
+        NotFoundError: there can be no such version.
         UnprocessableError: the dial makes no sense.
     """
     dial = {name: value for name, value in parameters.items() if name not in _CONTROL}
     if version is not None:
         if dial:
             raise BadRequestError(f"a version is chosen already; {sorted(dial)} cannot be given")
-        if not 0 < len(version) <= _LONGEST_ID:
-            raise NotFoundError(f"unknown version {version[:_LONGEST_ID]!r}")
-        return PredictQuery.model_validate({"subnet_id": version})
+        return query_for(version)
     if not dial:
         return None
     if odd := sorted(_NOT_A_DIAL & set(dial)):
@@ -51,13 +49,13 @@ def seconds(parameters: Mapping[str, Parameter]) -> float | None:
     """Triton's ``timeout``, which is in microseconds.
 
     Raises:
-        BadRequestError: it is not a positive whole number.
+        BadRequestError: it is not a whole number of 64 bits.
     """
     timeout = parameters.get("timeout")
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 0:
-        raise BadRequestError("timeout is a whole number of microseconds")
+    if isinstance(timeout, bool) or not isinstance(timeout, int) or not 0 <= timeout < 1 << 64:
+        raise BadRequestError("timeout is a whole number of microseconds, below 2^64")
     return timeout / 1e6 or None  # 0 is Triton's way to say that there is none
 
 

@@ -170,4 +170,5 @@ async def test_a_subnetwork_s_latency_is_measured_here(service: Running) -> None
     for runs in (0, 101, 1.5):
         link = dialled["links"]["latency"]
         assert (await service.http.post(link, json={"runs": runs})).status_code == 422
-    assert (await service.http.post(f"/subnet/{'0' * 32}/latency", json={})).status_code == 404
+    for unknown in ("0" * 32, "0" * 64, "0" * 65):
+        assert (await service.http.post(f"/subnet/{unknown}/latency", json={})).status_code == 404

@@ -174,14 +174,30 @@ async def test_a_body_without_a_length_is_read_no_further_than_allowed(
         assert sent <= 2 << 20
 
 
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A part of a PNG."""
+    check = zlib.crc32(name + content).to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + name + content + check
+
+
+def header(width: int, height: int, colours: int) -> bytes:
+    """The first chunk of a PNG of 8 bits."""
+    sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return chunk(b"IHDR", sides + bytes((8, colours, 0, 0, 0)))
+
+
+END = chunk(b"IEND", b"")
+
+
 def bomb(width: int, height: int) -> bytes:
     """A PNG that says how large it is, and has no pixels."""
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\x00\x00\x00"
-    chunks = b""
-    for name, content in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")):
-        check = zlib.crc32(name + content).to_bytes(4, "big")
-        chunks += len(content).to_bytes(4, "big") + name + content + check
-    return b"\x89PNG\r\n\x1a\n" + chunks
+    pixels = chunk(b"IDAT", zlib.compress(b""))
+    return b"\x89PNG\r\n\x1a\n" + header(width, height, 2) + pixels + END
+
+
+def followed(image: Image.Image, *chunks: bytes) -> bytes:
+    """A PNG with chunks behind its pixels."""
+    return encoded(image).removesuffix(END) + b"".join(chunks) + END
 
 
 def damaged() -> bytes:
@@ -218,6 +234,8 @@ def gif() -> bytes:
         (bomb(65_535, 1), (422,)),
         (bomb(1_000, 1_000), (422,)),
         (bomb(0, 0), (415, 422)),
+        (followed(Image.new("RGB", (5, 4)), chunk(b"iCCP", b"a\0")), (422,)),
+        (followed(Image.new("L", (5, 4)), header(7, 9, 3), chunk(b"tRNS", bytes(2))), (422,)),
     ],
 )
 async def test_what_is_no_image_or_too_much_of_one(

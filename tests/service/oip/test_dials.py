@@ -67,7 +67,8 @@ def test_a_timeout_is_in_microseconds_and_0_is_none() -> None:
     assert seconds({"timeout": 250_000}) == 0.25
     assert seconds({"timeout": 0}) is None
     assert seconds({}) is None
-    for odd in (True, -1, 1.5, "1"):
+    assert seconds({"timeout": 2**64 - 1}) == pytest.approx(1.8e13, rel=0.03)
+    for odd in (True, -1, 1.5, "1", 2**64, 10**310):
         with pytest.raises(BadRequestError):
             seconds({"timeout": odd})
 
