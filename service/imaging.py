@@ -23,6 +23,10 @@ _SCAN = b"\xff\xda\x00"
 # Progressive JPEGs have about ten (6 in grey, 18 in CMYK), thumbnails a few more. A scan can be as
 # short as ten bytes, and takes as long as the picture is large. Chrome and Android end here, too.
 _MOST_SCANS = 100
+# Pillow reads every part of a file (segment, chunk) by itself, in Python; the shortest have four
+# bytes. Encoders make parts of kilobytes, besides a few dozen small ones.
+_READS = 1000
+_BYTES_A_READ = 64
 # The most of a JPEG. Few pixels in one row of millions take seconds to resize.
 _MOST_PIXELS_A_SIDE = 65_535
 
@@ -36,6 +40,20 @@ class Picture:
     height: int
     """Of the image as a person sees it, EXIF orientation applied."""
     width: int
+
+
+class _Pieces(io.BytesIO):
+    """A file that is read in about as many pieces as its size calls for."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._left = _READS + len(content) // _BYTES_A_READ
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise UnprocessableError("the image is made of too many small parts: save it again")
+        return super().read(size)
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,7 @@ def opened(content: bytes, limits: ImageLimits) -> Image.Image:
     Raises:
         UnsupportedMediaError: not an image, or of another format.
         TooLargeError: more bytes or pixels than allowed.
-        UnprocessableError: there is nothing, or a JPEG of too many scans.
+        UnprocessableError: there is nothing, or too many parts, or a JPEG of too many scans.
     """
     if not content:
         raise UnprocessableError(f"the image is empty; {_TAKEN}")
@@ -71,7 +89,9 @@ def opened(content: bytes, limits: ImageLimits) -> Image.Image:
             max_image_bytes=limits.bytes,
         )
     try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        image = Image.open(_Pieces(content), formats=_FORMATS)
+    except UnprocessableError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(limits) from error
     except Exception as error:  # Pillow's parsers raise whatever a hostile file leads to
@@ -114,11 +134,13 @@ def prepared(image: Image.Image, height: int, width: int, limits: ImageLimits) -
 
     Raises:
         TooLargeError: there is not enough memory for it.
-        UnprocessableError: an image that is damaged.
+        UnprocessableError: an image that is damaged, or made of too many parts.
     """
     with image:
         try:
             return _prepare(image, height, width)
+        except UnprocessableError:
+            raise
         except MemoryError as error:
             raise _too_many_pixels(limits, image) from error
         except Exception as error:  # as when it is opened: a PNG has chunks behind its pixels too

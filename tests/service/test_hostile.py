@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from service.settings import Settings
-from tests.service.running import Running, encoded, picture, running
+from tests.service.running import Running, chunk, encoded, picture, running
 
 pytestmark = pytest.mark.anyio
 
@@ -174,12 +175,6 @@ async def test_a_body_without_a_length_is_read_no_further_than_allowed(
         assert sent <= 2 << 20
 
 
-def chunk(name: bytes, content: bytes) -> bytes:
-    """A part of a PNG."""
-    check = zlib.crc32(name + content).to_bytes(4, "big")
-    return len(content).to_bytes(4, "big") + name + content + check
-
-
 def header(width: int, height: int, colours: int) -> bytes:
     """The first chunk of a PNG of 8 bits."""
     sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
@@ -313,6 +308,22 @@ async def test_a_json_prediction_that_makes_no_sense(
     service: Running, body: object, status: int
 ) -> None:
     refused(await service.http.post("/predict", json=body), status)
+
+
+async def test_base64_in_short_pieces_takes_as_much_memory_as_in_one(service: Running) -> None:
+    async def peak(image: str) -> int:
+        tracemalloc.start()
+        try:
+            answer = await service.http.post("/predict", json={"image": image, "budget": OK})
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        refused(answer, 415)
+        return most
+
+    await peak("AAAA")  # builds the sub-network
+    pieces = 500_000 * "AA "
+    assert await peak(pieces) < 1.5 * await peak(len(pieces) * "A")
 
 
 async def test_nan_and_nesting_in_a_json_prediction(service: Running) -> None:

@@ -1,4 +1,5 @@
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from PIL import Image
 
 from service.errors import UnprocessableError
 from service.imaging import ImageLimits, Picture, decode, scans
-from tests.service.running import encoded, picture
+from tests.service.running import chunk, encoded, picture
 
 LIMITS = ImageLimits(bytes=10 << 20, pixels=10_000_000)
 
@@ -127,6 +128,35 @@ def test_what_is_no_scan_does_not_count() -> None:
     for kind, more in (("JPEG", film), ("PNG", 101 * b"\xff\xda\x00")):
         content = encoded(picture(), kind)
         assert np.array_equal(read(content + more).input_NCHW, read(content).input_NCHW)
+
+
+def test_parts_of_a_kilobyte_are_read_however_many_they_are() -> None:
+    noise_HWC = np.random.default_rng(0).integers(0, 256, (500, 1500, 3), dtype=np.uint8)
+    whole = encoded(Image.fromarray(noise_HWC))
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in noise_HWC), level=0)
+    content = whole[: whole.index(b"IDAT") - 4]
+    for start in range(0, len(rows), 1024):
+        content += chunk(b"IDAT", rows[start : start + 1024])
+    content += chunk(b"IEND", b"")
+    assert np.array_equal(read(content).input_NCHW, read(whole).input_NCHW)
+
+
+@pytest.mark.parametrize("part", [b"\xff\xe1\x00\x02", b"\xff"], ids=["marker", "filling"])
+def test_a_jpeg_of_empty_parts_is_not_read_to_its_end(part: bytes) -> None:
+    content = encoded(picture(), "JPEG")
+    assert read(content[:2] + 20 * part + content[2:]).width == 50
+    with pytest.raises(UnprocessableError, match="too many small parts"):
+        read(content[:2] + 20_000 * part + content[2:])
+
+
+@pytest.mark.parametrize("name", [b"IDAT", b"prVt"])
+@pytest.mark.parametrize("behind", [b"IDAT", b"IEND"])
+def test_a_png_of_empty_parts_is_not_read_to_its_end(name: bytes, behind: bytes) -> None:
+    content = encoded(picture())
+    at = content.index(behind) - 4
+    assert read(content[:at] + 20 * chunk(name, b"") + content[at:]).width == 50
+    with pytest.raises(UnprocessableError, match="too many small parts"):
+        read(content[:at] + 20_000 * chunk(name, b"") + content[at:])
 
 
 def test_global_limits_are_left_alone() -> None:
