@@ -86,7 +86,10 @@ def create_app(
     # The last one is the outermost.
     app.add_middleware(Shortcuts, routers=direct)
     app.add_middleware(
-        Uploads, limit_bytes=settings.max_body_bytes, timeout_s=settings.upload_timeout_s
+        Uploads,
+        limit_bytes=settings.max_body_bytes,
+        total_bytes=settings.max_total_body_bytes,
+        timeout_s=settings.upload_timeout_s,
     )
     app.add_middleware(Front, metrics=counted, runtime=lambda: getattr(app.state, "runtime", None))
     return app

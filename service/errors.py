@@ -120,10 +120,10 @@ class UnprocessableError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """The service is not ready, or is shutting down."""
+    """The service is not ready, is shutting down, or has no room for what a request brings."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    # A replica that starts or leaves does so within seconds; meanwhile another one is there.
+    # A replica that starts, leaves or is full is so for seconds; meanwhile another one is there.
     headers = MappingProxyType({"Retry-After": "1"})
 
 

@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     max_output_bytes: int = Field(default=256 << 20, gt=0)
     """Bytes of one response's dense outputs before compression."""
     max_body_bytes: int = Field(default=32 << 20, gt=0)
+    max_total_body_bytes: int = Field(default=512 << 20, gt=0)
+    """Bodies of all requests that are inside, of each worker; further ones are refused with 503."""
     max_connections: int = Field(default=512, gt=0)
     """Connections of each worker; requests on further ones are refused with 503."""
     upload_timeout_s: float = Field(default=20.0, gt=0, le=3600)
@@ -157,6 +159,8 @@ class Settings(BaseSettings):
             raise ValueError("require_gpu and device cpu contradict each other")
         if self.tls_certificate is None and (self.tls_key or self.tls_client_ca):
             raise ValueError("tls_key and tls_client_ca go with a tls_certificate")
+        if self.max_total_body_bytes < self.max_body_bytes:
+            raise ValueError("max_total_body_bytes has room for a body of max_body_bytes")
         return self
 
     drain_s: float = Field(default=2.0, ge=0)

@@ -61,6 +61,12 @@ def test_a_gpu_cannot_be_required_of_the_cpu(monkeypatch: pytest.MonkeyPatch) ->
         Settings(device="cpu")
 
 
+def test_all_bodies_have_room_for_one() -> None:
+    assert Settings(max_body_bytes=1 << 20, max_total_body_bytes=1 << 20).max_body_bytes == 1 << 20
+    with pytest.raises(ValidationError, match="max_total_body_bytes"):
+        Settings(max_body_bytes=1 << 30)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -64,7 +64,8 @@ OVERVIEW = Board(
                 "Refused and failed",
                 "reqps",
                 rate("slimdial_http_requests_total", "status", ',status=~"4..|5.."'),
-                "429: the queue was full. 499: the client left. 503: leaving. 504: out of time.",
+                "429: the queue was full. 499: the client left. 503: leaving, or no room. "
+                "504: out of time.",
             ),
         ],
         "Duration": [
