@@ -1,6 +1,7 @@
 """``slimdial key``, and the file behind it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,38 @@ def test_the_file_is_its_owner_s_unless_the_owner_has_said_otherwise(tmp_path: P
     file.chmod(0o640)
     key("new", "b", "--scope", "predict", "--file", str(file))
     assert file.stat().st_mode & 0o777 == 0o640
+    assert [f.name for f in tmp_path.iterdir()] == ["keys.json"]
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+
+
+@as_root
+def test_root_leaves_the_file_to_the_user_of_the_service(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    key("new", "a", "--scope", "predict", "--file", str(file))
+    os.chown(file, 65_534, 65_533)
+    assert key("revoke", "a", "--file", str(file)).exit_code == 0
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65_534, 65_533, 0o600)
+
+
+@as_root
+def test_a_file_that_cannot_be_given_back_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError
+
+    file = tmp_path / "keys.json"
+    key("new", "a", "--scope", "predict", "--file", str(file))
+    os.chown(file, 65_534, 65_534)
+    before = file.read_bytes()
+    monkeypatch.setattr(os, "fchown", forbidden)
+    refused = key("revoke", "a", "--file", str(file))
+    assert refused.exit_code == 1
+    assert "keys.json is of user 65534" in refused.stderr
+    assert file.read_bytes() == before
     assert [f.name for f in tmp_path.iterdir()] == ["keys.json"]
 
 
