@@ -18,6 +18,7 @@ from service.warming import (
     WarmingError,
     even_budgets,
     grid,
+    range_of,
     tasks_and_range,
     usual_preferences,
     warm,
@@ -43,6 +44,8 @@ def run(
     try:
         with closing(Service(url)) as service:
             name, known, least, most = tasks_and_range(service, model)
+            if tasks and not asked:
+                least, most = range_of(service, name, tasks)
             dials = grid(
                 name,
                 asked or even_budgets(least, most, steps),

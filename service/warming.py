@@ -101,6 +101,25 @@ def tasks_and_range(service: Service, model: str | None) -> tuple[str, list[str]
     return name, list(found["tasks"]), found["budget"]["min_gmacs"], found["budget"]["max_gmacs"]
 
 
+def range_of(
+    service: Service,
+    model: str,
+    tasks: Sequence[str],
+    wait: Callable[[float], None] = time.sleep,
+) -> tuple[float, float]:
+    """The least and most GMACs of a model's sub-networks with these tasks only.
+
+    Raises:
+        WarmingError: the service does not answer, stays busy, or has no such tasks.
+    """
+    ends = {"model": model, "tasks": list(tasks), "points": 2}
+    status, answer = _when_free(service, "/curve", ends, wait)
+    if status != 200:
+        raise WarmingError(f"the service answered {status}: {answer.get('error', answer)}")
+    least, most = (point["budget"] for point in answer["points"])
+    return least, most
+
+
 def even_budgets(least: float, most: float, steps: int) -> list[dict[str, float]]:
     """Budgets in GMACs, evenly from the smallest sub-network to the largest."""
     if steps == 1:
@@ -150,14 +169,21 @@ def warm(
 
 def _one(service: Service, dial: Mapping[str, Any], wait: Callable[[float], None]) -> Warmed:
     start = time.perf_counter()
+    status, answer = _when_free(service, "/subnet", dial, wait)
+    elapsed = 1e3 * (time.perf_counter() - start)
+    if status == 200:
+        return Warmed(dial, answer["subnet_id"], answer["cache"], answer["gmacs"], elapsed)
+    if status == 422 and "feasible" in answer:
+        return Warmed(dial, None, "infeasible", None, elapsed)
+    raise WarmingError(f"the service answered {status}: {answer.get('error', answer)}")
+
+
+def _when_free(
+    service: Service, path: str, body: Mapping[str, Any], wait: Callable[[float], None]
+) -> tuple[int, Any]:
     for _ in range(_TRIES):
-        status, answer, retry_after_s = service.ask("/subnet", dial)
-        elapsed = 1e3 * (time.perf_counter() - start)
-        if status == 200:
-            return Warmed(dial, answer["subnet_id"], answer["cache"], answer["gmacs"], elapsed)
-        if status == 422 and "feasible" in answer:
-            return Warmed(dial, None, "infeasible", None, elapsed)
+        status, answer, retry_after_s = service.ask(path, body)
         if status not in (429, 503):
-            raise WarmingError(f"the service answered {status}: {answer.get('error', answer)}")
+            return status, answer
         wait(max(1.0, retry_after_s))
     raise WarmingError(f"the service stays busy: {answer.get('error', answer)}")

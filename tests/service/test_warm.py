@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from model_store.published import ModelStore
 from service.cli import app
 from service.warming import even_budgets, grid, usual_preferences
 from tests.service.process import serving
@@ -22,6 +23,10 @@ def test_a_grid_is_built_once_and_found_again(models_root: Path, tmp_path: Path)
         # The smallest and the largest, for both tasks alike and for each of the two.
         assert first["dials"] == 2 * 3
         assert first["built"] + first["hits"] == 6
+        model = ModelStore(models_root).open("tiny")
+        cost = model.cost.for_tasks(("depth", "edges"))
+        ends = [cost.of(a) / 1e9 for a in (model.space.smallest(), model.space.largest())]
+        assert {r["dial"]["budget"]["gmacs"] for r in first["results"]} == set(ends)
         assert first["built"] == first["subnets"] >= 2
         again = json.loads(run("tiny", *asked).stdout)
         assert (again["built"], again["hits"]) == (0, 6)
