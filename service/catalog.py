@@ -38,7 +38,7 @@ class Catalog:
             try:
                 model.weights.check()
             except ModelError as error:
-                found[name] = str(error)
+                found[name] = error.brief
         return found
 
     def by_digest(self, digest: str) -> PublishedModel | None:

@@ -88,7 +88,10 @@ async def test_weights_that_are_written_to_make_no_network(
     refused = await served.http.post("/subnet", json=body)
     assert refused.status_code == 503
     assert "immutable" in refused.json()["error"]
-    assert (await served.http.get("/healthz")).json()["status"] == "degraded"
+    health = await served.http.get("/healthz")
+    assert health.json()["status"] == "degraded"
+    assert health.json()["refused_models"]["tiny"].startswith("supernet.onnx.data: ")
+    assert str(root) not in health.text
     # What was built before is as good as ever.
     assert (await served.dial(0.3))["cache"] == "hit"
     predicted = await served.http.post(
