@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     subnet_ttl_s: float = Field(default=86_400.0, gt=0)
     """How long a sub-network is kept in Redis."""
     memory_bytes: int = Field(default=256 << 20, ge=0)
-    """Cache entries held in memory while Redis is away."""
+    """Cache entries in memory: what Redis does not have, and copies of small ones."""
 
     max_image_bytes: int = Field(default=20 << 20, gt=0)
     max_pixels: int = Field(default=32_000_000, gt=0)

@@ -9,9 +9,7 @@ REDIS = Board(
     {
         "From the service": [
             Panel("Reachable", "bool_yes_no", each("slimdial_redis_up")),
-            Panel(
-                "Entries in memory, while it is away", "none", each("slimdial_memory_cache_entries")
-            ),
+            Panel("Entries in memory", "none", each("slimdial_memory_cache_entries")),
         ],
         "Memory": [
             Panel(
