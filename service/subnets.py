@@ -143,8 +143,12 @@ class Subnets:
             raise UnprocessableError(str(error)) from error
         return model, request
 
-    async def dial(self, dial: Dial) -> Dialled:
+    async def dial(self, dial: Dial, counted: bool = True) -> Dialled:
         """The sub-network for a budget and preferences.
+
+        Args:
+            dial: those.
+            counted: whether it is a user's, which the metrics tell of.
 
         Raises:
             NotFoundError: unknown model.
@@ -153,7 +157,8 @@ class Subnets:
             OverloadedError: as many searches or builds wait as may.
         """
         model, request = self.request_of(dial)
-        self._metrics.dials.labels(model.manifest.name, dial.budget.asked().kind).inc()
+        if counted:
+            self._metrics.dials.labels(model.manifest.name, dial.budget.asked().kind).inc()
         digest = request.digest(model)
         hit, timings = True, dict.fromkeys(STAGES, 0.0)
         subnet_id, stored = await self._cache.answered(digest)

@@ -137,7 +137,8 @@ class Autopilot:
                 found = await asyncio.to_thread(budgets, model, request, self.rules.levels)
                 ladder = tuple(dial.model_copy(update={"budget": Budget.of(b)}) for b in found)
                 for rung in ladder:
-                    await self._load((await self._subnets.dial(rung)).subnet_id)
+                    dialled = await self._subnets.dial(rung, counted=False)
+                    await self._load(dialled.subnet_id)
         except (ServiceError, InfeasibleBudget) as error:
             log.warning("no levels for an adaptive request: %s", error)  # the next one tries again
             return

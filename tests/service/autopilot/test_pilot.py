@@ -48,6 +48,8 @@ async def test_load_walks_adaptive_requests_down_and_calm_brings_them_back(
     assert asked["level"] == 0
     await pilot.prepared()
     builds = await piloted.metric("slimdial_extract_duration_seconds_count")
+    dials = {"budget": "fraction", "model": "tiny"}
+    assert await piloted.metric("slimdial_dials_total", **dials) == 1, "levels are no user's dials"
 
     served: dict[int, float] = {}
     for _ in range(pilot.rules.breaches * LEVELS):
