@@ -15,7 +15,7 @@ from service import cli_key
 from service.cli_failures import failures
 
 if TYPE_CHECKING:
-    from model_store.published import PublishedModel
+    from model_store.published import ModelStore, PublishedModel
     from model_store.subnetwork import Choice, SubnetRequest
 
 app = typer.Typer(
@@ -263,7 +263,7 @@ def _open(root: Path | None, name: str | None) -> "PublishedModel":
         raise _nothing_in(store.root)
     if name is not None and name not in known:
         raise typer.BadParameter(f"unknown model {name!r}; known are {', '.join(known)}")
-    return store.open(name or known[0])
+    return _opened(store, name or known[0])
 
 
 def _open_all(root: Path | None) -> "list[PublishedModel]":
@@ -272,7 +272,16 @@ def _open_all(root: Path | None) -> "list[PublishedModel]":
     store = ModelStore(root or default_root())
     if not store.names():
         raise _nothing_in(store.root)
-    return [store.open(name) for name in store.names()]
+    return [_opened(store, name) for name in store.names()]
+
+
+def _opened(store: "ModelStore", name: str) -> "PublishedModel":
+    from model_store.published import ModelError
+
+    try:
+        return store.open(name)
+    except ValueError as error:  # a folder of another name than models may have
+        raise ModelError(store.root / name, str(error)) from error
 
 
 def _nothing_in(root: Path) -> FileNotFoundError:

@@ -53,13 +53,18 @@ class Service:
             self._headers = {"Content-Type": "application/json", **key_headers(api_key)}
         except ValueError as error:
             raise WarmingError(str(error)) from error
-        parts = urlsplit(url)
         kinds = {"http": HTTPConnection, "https": HTTPSConnection}
-        if parts.scheme not in kinds or not parts.netloc:
-            raise WarmingError(f"expected http://HOST:PORT or https://..., found {url!r}")
+        try:
+            parts = urlsplit(url)
+            if not parts.hostname or parts.port == 0:
+                raise ValueError(url)
+            self._connection = kinds[parts.scheme](parts.netloc, timeout=timeout_s)
+        except (ValueError, KeyError, HTTPException) as error:
+            raise WarmingError(
+                f"expected http://HOST:PORT or https://..., found {url!r}"
+            ) from error
         self._url = url
         self._prefix = parts.path.rstrip("/")
-        self._connection = kinds[parts.scheme](parts.netloc, timeout=timeout_s)
 
     def close(self) -> None:
         """Closes the connection."""

@@ -123,3 +123,13 @@ def test_a_damaged_model_names_the_file(tmp_path: Path) -> None:
     result = run("models", "--models-root", str(tmp_path))
     assert result.exit_code == 1
     assert "predictor.safetensors" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["models"], ["search", *BUDGET]])
+def test_a_folder_that_no_model_can_have_is_named(tmp_path: Path, command: list[str]) -> None:
+    publish_tiny(tmp_path)
+    (tmp_path / "tiny").rename(tmp_path / "My Model")
+    result = run(*command, "--models-root", str(tmp_path))
+    assert result.exit_code == 1
+    assert "My Model: " in result.stderr
+    assert isinstance(result.exception, SystemExit)

@@ -63,10 +63,23 @@ def test_a_budget_that_no_service_takes_is_refused(budget: str, says: str) -> No
     assert says in " ".join(refused.stderr.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://x", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1",
+        "ftp://x",
+        "nonsense",
+        "http://",
+        "http://localhost:abc",
+        "http://localhost:99999",
+        "http://[::1",
+        "http://x y",
+    ],
+)
 def test_a_service_that_is_not_there_is_explained(url: str) -> None:
     refused = run("--url", url)
     assert refused.exit_code == 1
+    assert refused.stderr.startswith("error: ")
     assert url in refused.stderr
 
 
