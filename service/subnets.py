@@ -180,9 +180,9 @@ class Subnets:
         stored = await self._cache.described(subnet_id)
         if stored is None:
             raise NotFoundError(
-                f"unknown sub-network {subnet_id[:64]!r}: it was never dialled here, or its time "
-                "to live is over; POST /subnet with the same budget and preference gives the same "
-                "subnet_id again"
+                f"unknown sub-network {subnet_id[:64]!r}: it was never dialled here, its time to "
+                "live is over, or the cache has no room for it; POST /subnet with the same budget "
+                "and preference gives the same subnet_id again"
             )
         return stored
 

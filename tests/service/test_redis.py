@@ -69,6 +69,22 @@ async def test_the_service_goes_on_without_redis_and_finds_it_again(
             await predicts(replica, new["subnet_id"])
 
 
+async def test_without_redis_and_without_room_in_memory_a_prediction_says_so(
+    external: Settings, redis: EmbeddedServer
+) -> None:
+    redis.stop()
+    async with running(external.model_copy(update={"memory_bytes": 0})) as service:
+        assert (await service.dial())["cache"] == "miss"
+        response = await service.http.post(
+            "/predict",
+            params={"budget": str(service.gmacs(0.5))},
+            content=encoded(picture()),
+            headers={"content-type": "image/png"},
+        )
+        assert response.status_code == 404
+        assert "the cache has no room for it" in response.json()["error"]
+
+
 async def test_the_service_starts_without_redis(external: Settings, redis: EmbeddedServer) -> None:
     redis.stop()
     async with running(external) as service:
