@@ -10,6 +10,7 @@ import typer
 
 from training.evaluation.settings import Settings
 from training.options import (
+    RUNS,
     DataOption,
     EpochsOption,
     JsonOption,
@@ -33,7 +34,7 @@ app = typer.Typer(
 def train(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
-    runs: RunsOption = Path("runs"),
+    runs: RunsOption = RUNS,
     weights: WeightsOption = None,
     variant: VariantOption = None,
     seed: SeedOption = 0,
@@ -68,11 +69,14 @@ def train(
 def predictor(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
-    runs: RunsOption = Path("runs"),
+    runs: RunsOption = RUNS,
     variant: SuperNetOption = None,
     seed: SeedOption = 0,
     paper: Annotated[
-        bool, typer.Option("--paper", help="To the letter of the paper: from 2,000 samples alone.")
+        bool,
+        typer.Option(
+            "--paper", help="As the paper does: from 2,000 samples of independent widths."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,7 +95,7 @@ def predictor(
 def publish(
     recipe: RecipeArgument,
     data: DataOption = Path("data"),
-    runs: RunsOption = Path("runs"),
+    runs: RunsOption = RUNS,
     root: StoreOption = None,
     version: Annotated[str, typer.Option(help="The version's name.")] = "1",
     calibration: Annotated[
@@ -157,7 +161,7 @@ def evaluate(
         ),
     ],
     data: DataOption = Path("data"),
-    runs: RunsOption = Path("runs"),
+    runs: RunsOption = RUNS,
     root: StoreOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Default: evaluation/ and the recipe's name.")

@@ -1,10 +1,12 @@
 """What the commands' RECIPE and --data name."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from training.configs import recipes
 from training.data.load import DataSets, load
+from training.options import RUNS
 from training.own import own
 from training.ranks import Ranks
 from training.recipe import Recipe
@@ -28,6 +30,14 @@ def recipe_named(name: str, data: Path) -> Recipe:
             "and own for the data that --data describes"
         )
     return recipe()
+
+
+def folders(data: Path, runs: Path) -> str:
+    """The options that name these folders, for the command that follows."""
+    named = ["--data", str(data)]
+    if runs != RUNS:
+        named += ["--runs", str(runs)]
+    return shlex.join(named)
 
 
 def loaded(

@@ -7,7 +7,7 @@ from pathlib import Path
 import safetensors.numpy
 
 from training import checkpoint
-from training.cli_data import loaded, recipe_named
+from training.cli_data import folders, loaded, recipe_named
 from training.console import progress, show_result
 from training.loop import load_network
 from training.measure import measurer
@@ -15,7 +15,13 @@ from training.predictor import PredictorQuality, fit
 from training.ranks import started
 from training.recipe import PredictorConfig
 from training.samples import collect
+from training.state import check_trained_on
 from training.variants import RunName, supernet
+
+STRATIFIED = "samples.jsonl"
+"""Measured sub-networks, stratified by cost."""
+INDEPENDENT = "samples-paper.jsonl"
+"""Those of independent widths, which the paper draws."""
 
 
 def run(
@@ -43,15 +49,17 @@ def run(
         tasks = [t.name for t in config.network.tasks]
         with progress(ranks.first) as show:
             sets = loaded(config, data, ranks, show)
+            check_trained_on(sets.train, folder / "checkpoint.pt", ranks)
             measured = collect(
                 network.space,
                 how.samples,
                 config.seed,
-                folder / "samples.jsonl",
+                folder / (INDEPENDENT if paper else STRATIFIED),
                 digest,
                 measurer(config, network, sets.train, sets.validation),
                 lambda done, count: show("measuring sub-networks", done, count),
                 ranks,
+                stratified=not paper,
             )
             if not ranks.first:
                 return
@@ -60,7 +68,7 @@ def run(
             tensors, folder / "predictor.safetensors", metadata={"checkpoint": digest}
         )
         (folder / "predictor.json").write_text(json.dumps(asdict(quality), indent=1))
-        after = f"next: slimdial-train publish {recipe}{name.flags} --data {data}"
+        after = f"next: slimdial-train publish {recipe}{name.flags} {folders(data, runs)}"
         show_result(asdict(quality), as_json, f"{_table(quality)}\n{after}")
 
 

@@ -1,5 +1,6 @@
 """``slimdial-train publish``."""
 
+import shlex
 from pathlib import Path
 
 from model_store.published import ModelStore, default_root
@@ -9,6 +10,7 @@ from training.fitted import load_fitted
 from training.loop import load_network
 from training.publish import CalibrationKind, calibration_images, check_publishable, publish
 from training.ranks import Ranks
+from training.state import check_trained_on
 from training.variants import RunName, supernet
 
 
@@ -40,6 +42,7 @@ def run(
     check_publishable(config, store, version, divisor)
     with progress() as show:
         sets = loaded(config, data, Ranks(), show)
+        check_trained_on(sets.train, folder / "checkpoint.pt", Ranks())
         pixels = calibration_images(network, sets, calibration, images, config.seed, show)
         result = publish(
             config,
@@ -58,5 +61,5 @@ def run(
         {"path": str(result.path), "parity": result.parity, "report": result.report},
         as_json,
         f"published: {result.path}\nlargest difference from PyTorch: {result.parity:.1e}\n"
-        "next: slimdial serve",
+        "next: slimdial serve" + (f" --models-root {shlex.quote(str(root))}" if root else ""),
     )

@@ -3,7 +3,8 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from training.cli_data import loaded, recipe_named
+from training import checkpoint
+from training.cli_data import folders, loaded, recipe_named
 from training.console import asked_to_stop, progress, show_result
 from training.engine import Engine
 from training.ranks import started
@@ -37,13 +38,15 @@ def run(
         path = runs / name.folder / "checkpoint.pt"
         history = run_training(config, sets, path, engine, ranks, stop)
         if ranks.first:
-            stopped = history[-1].epoch < config.training.epochs if history else stop()
+            # Another process of this run may have been asked to stop, and not this one.
+            stopped = checkpoint.load(path)["epoch"] < config.training.epochs
+            after = f"slimdial-train {_after(recipe, name)} {folders(data, runs)}"
             show_result(
                 {"checkpoint": str(path), "epochs": [asdict(h) for h in history]},
                 as_json,
                 f"stopped: {path}\ncall the same command to go on"
                 if stopped
-                else f"trained: {path}\nnext: slimdial-train {_after(recipe, name)} --data {data}",
+                else f"trained: {path}\nnext: {after}",
             )
 
 

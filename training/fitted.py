@@ -36,6 +36,7 @@ def load_fitted(folder: Path) -> tuple[dict[str, NDArray[np.float32]], Predictor
     if measured != checkpoint.digest(folder / "checkpoint.pt"):
         raise ValueError(
             f"{tensors} was fitted to a network that has since been trained again; "
-            "remove samples.jsonl beside it and fit it again: slimdial-train predictor"
+            "remove the samples beside it (samples*.jsonl) and fit it again: "
+            "slimdial-train predictor"
         )
     return arrays, fitted

@@ -76,6 +76,8 @@ def load_network(
 ) -> SuperNet:
     """The SuperNet of a training checkpoint, which the first rank reads, on each rank's device.
 
+    Whoever measures it on held-out images calls :func:`training.state.check_trained_on`, too.
+
     Raises:
         ValueError: the checkpoint is unreadable or of another recipe.
     """
@@ -137,14 +139,14 @@ def train(
         engine.workers,
         pinned=ranks.device.type == "cuda",
     )
-    state = TrainingState(recipe, len(data), prepared(build(recipe), ranks, engine))
+    state = TrainingState(recipe, data, prepared(build(recipe), ranks, engine))
     if not state.resume(path, ranks):
         state.weights = start_pretrained(state.network.encoder, recipe.network.encoder)
     with determinism(engine.deterministic):
         while state.epoch < config.epochs:
             stopping = False
             for batch in loader.epoch(state.epoch, state.step):
-                report, stopping = _step(state, batch, loader.steps, ranks, stop())
+                report, stopping = _step(state, batch, loader.steps, ranks, stop)
                 on_step(report)
                 if stopping and state.step < loader.steps:
                     if ranks.first:
@@ -157,7 +159,7 @@ def train(
 
 
 def _step(
-    state: TrainingState, batch: Batch, steps: int, ranks: Ranks, stop: bool
+    state: TrainingState, batch: Batch, steps: int, ranks: Ranks, stop: Callable[[], bool]
 ) -> tuple[StepReport, bool]:
     """One step of the optimizer, and whether any rank asked to stop."""
     config, network = state.recipe.training, state.network
@@ -176,7 +178,7 @@ def _step(
         config,
         ranks,
     )
-    *values, stopping = ranks.add_up(network.parameters(), [*part.values(), float(stop)])
+    *values, stopping = ranks.add_up(network.parameters(), [*part.values(), float(stop())])
     state.optimizer.step()
     losses = part.with_values(values)
     report = StepReport(state.epoch, state.step, steps, losses, rate)

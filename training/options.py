@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+RUNS = Path("runs")
+"""Where runs are kept if nothing else is said."""
+
 RecipeArgument = Annotated[
     str, typer.Argument(help="A recipe's name, or own for data of your own.")
 ]

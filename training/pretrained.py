@@ -14,7 +14,13 @@ from torch import Tensor
 
 from training.backbones import Backbone
 from training.checkpoint import digest
-from training.recipe import EfficientNetLite0Config, EncoderConfig, ResNet9Config
+from training.recipe import (
+    EfficientNetLite0Config,
+    EncoderConfig,
+    MobileNetV2Config,
+    ResNet9Config,
+    ResNetConfig,
+)
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """How the names of batch-norm statistics end."""
@@ -62,6 +68,28 @@ def start_pretrained(encoder: Backbone, config: EncoderConfig) -> str | None:
         return None
     load_pretrained(encoder, path)
     return digest(path)
+
+
+def check_started(config: EncoderConfig, started: str | None, path: Path) -> None:
+    """Checks that a run which goes on started from the weights that it is given, if it is.
+
+    Their file is not needed any more: the same command goes on without it.
+
+    Args:
+        config: the encoder.
+        started: what :func:`start_pretrained` returned as the run began.
+        path: the run's checkpoint.
+
+    Raises:
+        ValueError: it did not.
+    """
+    if not isinstance(config, ResNetConfig | MobileNetV2Config) or config.weights is None:
+        return
+    if started is None or (config.weights.is_file() and digest(config.weights) != started):
+        raise ValueError(
+            f"{path} did not start from {config.weights}; call without these weights to go on, or "
+            "start in an empty folder"
+        )
 
 
 def load_pretrained(encoder: Backbone, path: Path) -> None:

@@ -21,8 +21,8 @@ class Sample:
     quality: Quality
 
 
-def sampled(space: SearchSpace, seed: int, index: int) -> Architecture:
-    """The index-th architecture to measure.
+def sampled(space: SearchSpace, seed: int, index: int, stratified: bool = True) -> Architecture:
+    """The index-th architecture to measure: stratified, or of independent widths as the paper's.
 
     Widths drawn independently make costs that crowd around their mean, since a sum of many draws
     does: the extremes that small and large budgets ask for would never be seen. So the samples are
@@ -30,9 +30,11 @@ def sampled(space: SearchSpace, seed: int, index: int) -> Architecture:
     binomial distribution around u, whose spread is that of non-uniform sub-networks. The first two
     samples are the smallest and the largest.
     """
+    rng = np.random.default_rng([seed, index])
+    if not stratified:
+        return space.random(rng)
     if index < 2:
         return (space.smallest(), space.largest())[index]
-    rng = np.random.default_rng([seed, index])
     return space.architecture(rng.binomial(space.choices_G - 1, rng.random()))
 
 
@@ -45,6 +47,7 @@ def collect(
     measure: Callable[[Architecture], Quality],
     on_sample: Callable[[int, int], None] = lambda _, __: None,
     ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    stratified: bool = True,
 ) -> list[Sample]:
     """Measures sub-networks, one line of JSON each, continuing where an earlier run stopped.
 
@@ -57,14 +60,19 @@ def collect(
         measure: calibrates a sub-network and measures it on the validation split.
         on_sample: called with the number of samples so far and the count.
         ranks: the processes that share the work: each measures a sample at a time.
+        stratified: see :func:`sampled`.
 
     Raises:
         ValueError: the file holds something else, or samples of another checkpoint or seed.
     """
-    samples = ranks.from_first(lambda: _read(space, seed, path, checkpoint)[:count])
+
+    def drawn(index: int) -> Architecture:
+        return sampled(space, seed, index, stratified)
+
+    samples = ranks.from_first(lambda: _read(space, drawn, path, checkpoint)[:count])
 
     def sample(index: int) -> Sample:
-        architecture = sampled(space, seed, index)
+        architecture = drawn(index)
         return Sample(architecture, measure(architecture))
 
     for measured in ranks.in_turns(count, sample, start=len(samples)):
@@ -88,7 +96,9 @@ def _append(path: Path, checkpoint: str, sample: Sample) -> None:
         os.fsync(file.fileno())
 
 
-def _read(space: SearchSpace, seed: int, path: Path, checkpoint: str) -> list[Sample]:
+def _read(
+    space: SearchSpace, drawn: Callable[[int], Architecture], path: Path, checkpoint: str
+) -> list[Sample]:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return []
@@ -113,6 +123,6 @@ def _read(space: SearchSpace, seed: int, path: Path, checkpoint: str) -> list[Sa
                 f"{path} holds samples of a network that has since been trained again; remove it, "
                 "and measure this one"
             )
-        if architecture != sampled(space, seed, number - 1):
+        if architecture != drawn(number - 1):
             raise ValueError(f"{path} holds samples of another seed or space; remove it first")
     return samples

@@ -8,12 +8,29 @@ import torch
 
 from training import checkpoint
 from training.averages import Averages
+from training.data.source import Source
+from training.pretrained import check_started
 from training.ranks import Ranks
 from training.recipe import Recipe
 from training.supernet import SuperNet
 
 PARTS = ("seed", "network", "training")
 """What of a recipe a resumed run must share with the run it continues."""
+
+LATER = (", weighting='fixed'",)
+"""Fields that earlier versions lacked, with what these did."""
+
+
+def described(part: object) -> str:
+    """The text of a recipe's part that checkpoints are compared by."""
+    return without_later(repr(part))
+
+
+def without_later(text: str) -> str:
+    """The same text for checkpoints of all versions."""
+    for field in LATER:
+        text = text.replace(field, "")
+    return text
 
 
 def check(recipe: Recipe, part: str, state: dict[str, Any], path: Path) -> None:
@@ -22,11 +39,40 @@ def check(recipe: Recipe, part: str, state: dict[str, Any], path: Path) -> None:
     Raises:
         ValueError: they differ.
     """
-    if state["config"][part] != repr(getattr(recipe, part)):
+    if without_later(state["config"][part]) != described(getattr(recipe, part)):
         raise ValueError(
             f"{path} was written with another {part} configuration than that of the recipe "
             f"{recipe.name!r}; use the recipe it was written with, or start in an empty folder"
         )
+
+
+def check_images(state: dict[str, Any], train: Source, path: Path) -> None:
+    """Checks that a checkpoint's network was trained on these images.
+
+    Others would be split otherwise: it would be measured on images that it was trained on.
+
+    Raises:
+        ValueError: it was not.
+    """
+    count, identity = len(train), train.identity()
+    # Checkpoints of earlier versions lack the identity, or both.
+    if (state.get("images", count), state.get("trained_on", identity)) != (count, identity):
+        raise ValueError(
+            f"{path} was trained on {state['images']} images, and the {count} that there are to "
+            "train on now are others; use the data it was trained on, or train in an empty folder"
+        )
+
+
+def check_trained_on(train: Source, path: Path, ranks: Ranks) -> None:
+    """The same of a checkpoint that the first rank reads."""
+    ranks.from_first(lambda: check_images(checkpoint.load(path), train, path))
+
+
+def how_trained(path: Path) -> tuple[int | None, str | None, str]:
+    """Of a checkpoint's network: epochs done, weights it started from, training configuration."""
+    state = checkpoint.load(path)
+    training = without_later(state.get("config", {}).get("training", ""))
+    return state.get("epoch"), state.get("weights"), training
 
 
 class TrainingState:
@@ -34,13 +80,14 @@ class TrainingState:
 
     Args:
         recipe: the run.
-        images: how many there are to train on.
+        data: what it is trained on.
         network: the network, prepared for its device.
     """
 
-    def __init__(self, recipe: Recipe, images: int, network: SuperNet) -> None:
+    def __init__(self, recipe: Recipe, data: Source, network: SuperNet) -> None:
         config = recipe.training
-        self.recipe, self.images, self.network = recipe, images, network
+        self.recipe, self.data, self.network = recipe, data, network
+        self.trained_on = data.identity()
         self.optimizer = torch.optim.Adam(
             network.parameters(),
             lr=config.learning_rate,
@@ -82,11 +129,9 @@ class TrainingState:
         state = checkpoint.load(path)
         for part in PARTS:
             check(self.recipe, part, state, path)
-        if state.get("images", self.images) != self.images:
-            raise ValueError(
-                f"{path} was trained on {state['images']} images, and there are {self.images} "
-                "now; use the data it was trained on, or start in an empty folder"
-            )
+        check_images(state, self.data, path)
+        if "weights" in state:
+            check_started(self.recipe.network.encoder, state["weights"], path)
         return state
 
     def save(self, path: Path) -> None:
@@ -95,7 +140,6 @@ class TrainingState:
             "step": self.step,
             "means": asdict(self.means),
             "best": self.best,
-            "images": self.images,
             "optimizer": self.optimizer.state_dict(),
         }
         checkpoint.save(path, state)
@@ -106,7 +150,9 @@ class TrainingState:
 
     def _weights(self) -> dict[str, Any]:
         return {
-            "config": {part: repr(getattr(self.recipe, part)) for part in PARTS},
+            "config": {part: described(getattr(self.recipe, part)) for part in PARTS},
+            "images": len(self.data),
+            "trained_on": self.trained_on,
             "epoch": self.epoch,
             "weights": self.weights,
             "network": self.network.state_dict(),

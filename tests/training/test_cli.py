@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from model_store.published import ModelStore
 from tests.training.conftest import CALIBRATION_IMAGES, Commanded, commanded_recipe
+from tests.training.data.cifar_files import write_cifar
 from training import checkpoint
 from training.cli import app
 from training.console import asked_to_stop
@@ -134,7 +136,8 @@ def test_a_finished_training_is_not_repeated(
     monkeypatch.setattr("training.cli_data.recipes", lambda: {"tiny": commanded_recipe})
     result = invoke("train", "tiny", "--data", commanded.data, "--runs", commanded.runs)
     assert result.exit_code == 0
-    assert "next: slimdial-train predictor tiny" in result.stdout
+    folders = f"--data {commanded.data} --runs {commanded.runs}"
+    assert f"next: slimdial-train predictor tiny {folders}" in result.stdout.replace("\n", " ")
 
 
 def test_results_for_people_name_the_next_step(
@@ -147,7 +150,7 @@ def test_results_for_people_name_the_next_step(
     assert "next: slimdial-train publish tiny" in result.stdout
 
 
-def test_the_papers_predictor_is_made_from_the_same_samples_and_more(
+def test_the_papers_predictor_has_samples_of_its_own(
     commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """2,000 of them are too many for a test."""
@@ -155,12 +158,13 @@ def test_the_papers_predictor_is_made_from_the_same_samples_and_more(
     monkeypatch.setattr(PredictorConfig, "as_published", lambda _: fewer)
     monkeypatch.setattr("training.cli_data.recipes", lambda: {"tiny": commanded_recipe})
     shutil.copytree(commanded.runs, tmp_path / "runs")
-    samples = tmp_path / "runs" / "tiny" / "samples.jsonl"
-    before = samples.read_bytes()
+    folder = tmp_path / "runs" / "tiny"
+    before = (folder / "samples.jsonl").read_bytes()
     folders = ("--data", commanded.data, "--runs", tmp_path / "runs")
     result = json.loads(invoke("predictor", "tiny", "--paper", *folders, "--json").stdout)
     assert (result["samples"], result["held_out"]) == (27, 3)
-    assert samples.read_bytes().startswith(before)
+    assert (folder / "samples.jsonl").read_bytes() == before
+    assert len((folder / "samples-paper.jsonl").read_text().splitlines()) == 30
 
 
 def test_models_are_published_where_asked(commanded: Commanded) -> None:
@@ -242,6 +246,32 @@ def test_sigterm_saves_and_the_run_goes_on(
     metrics = (tmp_path / "tiny" / "metrics.jsonl").read_text().splitlines()
     done = [json.loads(line)["step"] for line in metrics if "learning_rate" in line]
     assert done == list(range(1, len(done) + 1))
+
+
+def test_a_run_that_another_process_was_asked_to_stop_is_not_called_trained(
+    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All agree to stop in the first epoch; this process was not asked itself."""
+    answers = iter([True])
+    monkeypatch.setattr("training.cli_data.recipes", lambda: {"tiny": commanded_recipe})
+    monkeypatch.setattr(
+        "training.cli_train.asked_to_stop", lambda: nullcontext(lambda: next(answers, False))
+    )
+    result = invoke("train", "tiny", "--data", commanded.data, "--runs", tmp_path)
+    assert "stopped:" in result.stdout
+    assert "next:" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["predictor", "publish"])
+def test_a_network_is_not_measured_beside_other_images(
+    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("training.cli_data.recipes", lambda: {"tiny": commanded_recipe})
+    write_cifar(tmp_path, count=101)
+    store = ("--store", tmp_path / "store") if command == "publish" else ()
+    result = invoke(command, "tiny", "--data", tmp_path, "--runs", commanded.runs, *store)
+    assert result.exit_code == 1
+    assert "was trained on 90 images" in result.stderr.replace("\n", " ")
 
 
 def test_a_run_leaves_its_folder(commanded: Commanded) -> None:

@@ -14,6 +14,8 @@ from training.engine import Engine
 from training.loop import EpochReport, StepReport, build, load_network, train
 from training.ranks import Ranks
 from training.recipe import Recipe
+from training.sandwich import StepLosses, accumulate_gradients
+from training.state import check_trained_on
 from training.supernet import SuperNet
 
 RECIPE = classifying()
@@ -92,6 +94,21 @@ def test_a_stopped_run_goes_on_to_the_same_result(
     assert_same_weights(resumed, network)
 
 
+def test_a_run_ends_with_the_step_in_which_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def interrupted(*arguments: Any) -> StepLosses:  # noqa: ANN401 - whatever a step is given
+        asked.append("in the midst of a step")
+        return accumulate_gradients(*arguments)
+
+    monkeypatch.setattr("training.loop.accumulate_gradients", interrupted)
+    log = Log()
+    run(tmp_path / "checkpoint.pt", log, stop=lambda: bool(asked))
+    assert len(log.steps) == 1
+
+
 def test_a_crashed_run_goes_on_from_its_last_epoch(
     uninterrupted: tuple[SuperNet, Log, Path], tmp_path: Path
 ) -> None:
@@ -145,11 +162,33 @@ def test_checkpoints_of_whole_epochs_only_can_be_resumed(
     assert checkpoint.load(path)["images"] == checkpoint.load(whole)["images"] == IMAGES
 
 
-def test_data_of_another_size_are_refused(
-    uninterrupted: tuple[SuperNet, Log, Path],
+@pytest.mark.parametrize("other", [Noise.of(RECIPE, 21), Noise.of(RECIPE, IMAGES, seed=9)])
+def test_other_images_are_refused(uninterrupted: tuple[SuperNet, Log, Path], other: Noise) -> None:
+    """Also by whoever would measure the network on what is held out beside them."""
+    message = f"trained on 20 images, and the {len(other)} that there are to train on now are other"
+    with pytest.raises(ValueError, match=message):
+        train(RECIPE, other, uninterrupted[2])
+    with pytest.raises(ValueError, match=message):
+        check_trained_on(other, uninterrupted[2], Ranks())
+    check_trained_on(Noise.of(RECIPE, IMAGES), uninterrupted[2], Ranks())
+
+
+def test_a_field_that_came_later_does_not_tell_runs_apart(
+    uninterrupted: tuple[SuperNet, Log, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="trained on 20 images, and there are 21 now"):
-        train(RECIPE, Noise.of(RECIPE, 21), uninterrupted[2])
+    """The text of a version with the field, and of one before it."""
+    network, _, whole = uninterrupted
+    state = checkpoint.load(whole)
+    text = state["config"]["training"]
+    assert "weighting" not in text
+    path = tmp_path / "checkpoint.pt"
+    for written in (text, text[:-1] + ", weighting='fixed')"):
+        checkpoint.save(path, state | {"config": state["config"] | {"training": written}})
+        assert_same_weights(run(path, Log()), network)
+    config = state["config"] | {"training": text[:-1] + ", weighting='geometric-mean')"}
+    checkpoint.save(path, state | {"config": config})
+    with pytest.raises(ValueError, match="another training configuration"):
+        run(path, Log())
 
 
 def test_recomputed_activations_change_no_weights(tmp_path: Path) -> None:

@@ -166,6 +166,20 @@ def test_training_starts_from_the_weights_and_not_again_when_it_is_resumed(
     path.unlink()
     train(recipe, data, checkpoint)
     assert load(checkpoint)["weights"] == state["weights"]
+    other = written(tmp_path, randomised(PlainResNet(18), seed=1))
+    with pytest.raises(ValueError, match="did not start from") as caught:
+        train(recipe, data, checkpoint)
+    assert str(other) in str(caught.value)
+
+
+def test_weights_come_too_late_for_a_run_that_began_without(tmp_path: Path) -> None:
+    recipe = residual()
+    recipe = replace(recipe, training=replace(recipe.training, epochs=1))
+    data, checkpoint = Noise.of(recipe, 8), tmp_path / "run" / "checkpoint.pt"
+    train(recipe, data, checkpoint)
+    weights = ResNetConfig(18, tmp_path / "nowhere.pth")
+    with pytest.raises(ValueError, match=r"did not start from .*nowhere\.pth"):
+        train(replace(recipe, network=replace(recipe.network, encoder=weights)), data, checkpoint)
 
 
 def test_other_recipes_take_no_weights(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Small recipes, and small data of noise that networks can be trained and measured on."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -194,3 +195,6 @@ class Noise:
 
     def pixels(self, indices_N: Tensor) -> Tensor:
         return self.images_NHWC[indices_N]
+
+    def identity(self) -> str:
+        return hashlib.sha256(self.images_NHWC.numpy().tobytes()).hexdigest()

@@ -1,12 +1,13 @@
 """CIFAR-100 (python version) and data sets in its layout, as 20 five-way tasks (CIFAR100-MTL)."""
 
+import hashlib
 import io
 import math
 import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -79,7 +80,7 @@ def slug(name: str) -> str:
 class Cifar100:
     """One split, each image belonging to exactly one task (its coarse label).
 
-    Fine labels are numbered from 0 within their task, in sorted order.
+    Fine labels are numbered from 0 within their task, in sorted order of the training images'.
     """
 
     images_NHWC: NDArray[np.uint8]
@@ -108,6 +109,13 @@ class Cifar100:
     def pixels(self, indices_N: Tensor) -> Tensor:
         """The stored images at these indices, uint8 [N, 32, 32, 3]."""
         return torch.from_numpy(self.images_NHWC[indices_N.numpy()])
+
+    def identity(self) -> str:
+        """Pixels and labels."""
+        digest = hashlib.sha256(self.images_NHWC.tobytes())
+        digest.update(self.task_N.tobytes())
+        digest.update(self.label_N.tobytes())
+        return digest.hexdigest()
 
     def batch(self, indices_N: Tensor) -> Batch:
         """The images at these indices; a task's target is IGNORE on other tasks' images."""
@@ -172,6 +180,15 @@ def _cut_out(images_NCHW: Tensor, generator: torch.Generator) -> Tensor:
     return images_NCHW.masked_fill(hole_NHW[:, None], 0.5)
 
 
+class _Part(NamedTuple):
+    """What a file of images holds."""
+
+    data: NDArray[np.uint8]
+    """[N, 3072], red before green before blue."""
+    fine_N: NDArray[np.int64]
+    coarse_N: NDArray[np.int64]
+
+
 def load_cifar100(folder: Path, part: str) -> Cifar100:
     """Reads one split.
 
@@ -180,37 +197,50 @@ def load_cifar100(folder: Path, part: str) -> Cifar100:
         part: ``train`` or ``test``.
 
     Raises:
-        ValueError: a file is missing, truncated or not in this layout; the error names it.
+        ValueError: a file is missing, truncated or not in this layout, or a test image is of a
+            class without training images; the error names it.
     """
     meta = _read(folder / "meta", (b"fine_label_names", b"coarse_label_names"))
-    raw = _read(folder / part, (b"data", b"fine_labels", b"coarse_labels"))
-    data = _array(raw, b"data", folder / part)
-    fine = _labels(raw, b"fine_labels", folder / part)
-    coarse = _labels(raw, b"coarse_labels", folder / part)
     fine_names = _names(meta, b"fine_label_names", folder / "meta")
     coarse_names = _names(meta, b"coarse_label_names", folder / "meta")
-    if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3 * SIDE * SIDE:
-        raise ValueError(
-            f"{folder / part}: uint8 data of shape [N, 3072] expected, "
-            f"found {data.dtype} {list(data.shape)}"
-        )
-    if not len(data) == len(fine) == len(coarse) or not len(data):
-        raise ValueError(
-            f"{folder / part}: as many labels as images expected, "
-            f"found {len(data)} images, {len(fine)} fine and {len(coarse)} coarse labels"
-        )
-    if fine.min() < 0 or fine.max() >= len(fine_names):
-        raise ValueError(f"{folder / part}: fine labels lie outside the names in 'meta'")
-    if coarse.min() < 0 or coarse.max() >= len(coarse_names):
-        raise ValueError(f"{folder / part}: coarse labels lie outside the names in 'meta'")
-    members = [np.unique(fine[coarse == t]) for t in range(len(coarse_names))]
-    label = np.empty_like(fine)
+    train = _part(folder / "train", len(fine_names), len(coarse_names))
+    # Numbered by the training images in both: a test split may lack a class.
+    members = [np.unique(train.fine_N[train.coarse_N == t]) for t in range(len(coarse_names))]
+    found = train if part == "train" else _part(folder / part, len(fine_names), len(coarse_names))
+    label_N = np.empty_like(found.fine_N)
     for t, classes in enumerate(members):
-        label[coarse == t] = np.searchsorted(classes, fine[coarse == t])
+        fine_N = found.fine_N[found.coarse_N == t]
+        unknown = np.setdiff1d(fine_N, classes)
+        if unknown.size:
+            raise ValueError(
+                f"{folder / part}: an image is of the class {fine_names[unknown[0]]!r} of "
+                f"{coarse_names[t]!r}, which no training image is"
+            )
+        label_N[found.coarse_N == t] = np.searchsorted(classes, fine_N)
+    images_NCHW = found.data.reshape(-1, 3, SIDE, SIDE)
     return Cifar100(
-        images_NHWC=np.ascontiguousarray(data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)),
-        task_N=coarse,
-        label_N=label,
+        images_NHWC=np.ascontiguousarray(images_NCHW.transpose(0, 2, 3, 1)),
+        task_N=found.coarse_N,
+        label_N=label_N,
         names=tuple(slug(n) for n in coarse_names),
         labels=tuple(tuple(fine_names[c] for c in classes) for classes in members),
     )
+
+
+def _part(path: Path, fine_names: int, coarse_names: int) -> _Part:
+    raw = _read(path, (b"data", b"fine_labels", b"coarse_labels"))
+    data = _array(raw, b"data", path)
+    fine_N, coarse_N = _labels(raw, b"fine_labels", path), _labels(raw, b"coarse_labels", path)
+    if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3 * SIDE * SIDE:
+        raise ValueError(
+            f"{path}: uint8 data of shape [N, 3072] expected, found {data.dtype} {list(data.shape)}"
+        )
+    if not len(data) == len(fine_N) == len(coarse_N) or not len(data):
+        raise ValueError(
+            f"{path}: as many labels as images expected, "
+            f"found {len(data)} images, {len(fine_N)} fine and {len(coarse_N)} coarse labels"
+        )
+    for kind, label_N, count in (("fine", fine_N, fine_names), ("coarse", coarse_N, coarse_names)):
+        if label_N.min() < 0 or label_N.max() >= count:
+            raise ValueError(f"{path}: {kind} labels lie outside the names in 'meta'")
+    return _Part(data, fine_N, coarse_N)

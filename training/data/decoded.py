@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.data.augment import Transforms, augmented
 from training.data.files import read_image
-from training.data.source import Batch
+from training.data.source import Batch, digest_of_text
 from training.recipe import NetworkConfig
 from training.tasks import IGNORE, Task
 
@@ -77,6 +77,10 @@ class Decoded:
         """The images at these indices at the network's size, uint8 [N, H, W, 3]."""
         images = [self._resized(read_image(self.layout.image(i))) for i in indices_N.tolist()]
         return torch.from_numpy(np.stack(images))
+
+    def identity(self) -> str:
+        """The names of the images' files, wherever their folder lies."""
+        return digest_of_text("\n".join(self.layout.image(i).name for i in range(len(self))))
 
     def _resized(self, image: Image.Image) -> NDArray[np.uint8]:
         size = (self.network.width, self.network.height)

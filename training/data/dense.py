@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.rooms import NORMAL_SCALE, Split
-from training.data.source import Batch
+from training.data.source import Batch, digest_of_text
 
 
 class Rooms:
@@ -23,6 +23,10 @@ class Rooms:
     def pixels(self, indices_N: Tensor) -> Tensor:
         """The rendered images at these indices, uint8 [N, H, W, 3]."""
         return torch.from_numpy(self.split.image_NHWC[indices_N.numpy()])
+
+    def identity(self) -> str:
+        """What was rendered: pixels may differ by rounding from one processor to the next."""
+        return digest_of_text(self.split.origin)
 
     def batch(self, indices_N: Tensor) -> Batch:
         """The scenes at these indices."""

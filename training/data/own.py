@@ -69,12 +69,21 @@ def _read(task: Task, path: Path) -> NDArray[Any]:
     if task.kind == "normals":
         return normals_of(values, path)
     if task.kind == "depth":
-        # Whole numbers are millimetres.
-        whole = np.issubdtype(values.dtype, np.integer)
-        return depth_of(values * 0.001 if whole else values, path)
+        return _depth(values, path)
     if task.kind == "segmentation":
         return _classes(task, values, path)
     return _positive(plane(values, path), path)
+
+
+def _depth(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    """Depth in metres."""
+    whole = np.issubdtype(values.dtype, np.integer)
+    if whole == (path.suffix == ".npy") or values.dtype == np.uint8:
+        raise ValueError(
+            f"{path} holds {values.dtype}; depth is floats in metres in .npy, or 16-bit whole "
+            "numbers of millimetres in .png"
+        )
+    return depth_of(values * 0.001 if whole else values, path)
 
 
 def _positive(values_HW: NDArray[Any], path: Path) -> NDArray[np.int64]:
@@ -140,11 +149,17 @@ def _test_stems(folder: Path, stems: list[str]) -> frozenset[str]:
     path = folder / "test.txt"
     if not path.exists():
         return frozenset(stems[::TEST_EVERY])
-    named = frozenset(Path(line).stem for line in read_lines(path))
-    unknown = sorted(named - set(stems))
+    known = frozenset(stems)
+    # With its ending or without; a name may hold dots of its own.
+    named = frozenset(x if x in known else _without_ending(x) for x in read_lines(path))
+    unknown = sorted(named - known)
     if unknown:
         raise ValueError(f"{path} names {unknown[0]}, which is no image in {folder / 'images'}")
     return named
+
+
+def _without_ending(name: str) -> str:
+    return Path(name).stem if Path(name).suffix in IMAGES else name
 
 
 def _targets(

@@ -1,5 +1,6 @@
 """What the training loop asks of a data set."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -34,6 +35,9 @@ class Source(Protocol):
     def pixels(self, indices_N: Tensor) -> Tensor:
         """The stored images at these indices, uint8 [N, H, W, 3]."""
 
+    def identity(self) -> str:
+        """Tells these images, in this order, from others: files by name, arrays by content."""
+
 
 class Subset:
     """Some images of a source."""
@@ -55,6 +59,15 @@ class Subset:
     def pixels(self, indices_N: Tensor) -> Tensor:
         """The stored images at these positions."""
         return self.source.pixels(self.indices[indices_N])
+
+    def identity(self) -> str:
+        """Which images of which source."""
+        return digest_of_text(f"{self.source.identity()} {self.indices.tolist()}")
+
+
+def digest_of_text(text: str) -> str:
+    """The SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def split(source: Source, share: float, seed: int) -> tuple[Subset, Subset]:

@@ -16,6 +16,7 @@ from training.loop import load_network
 from training.measure import calibration_batch
 from training.ranks import Ranks
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
+from training.state import check_trained_on, described, how_trained
 from training.supernet import cost_model
 from training.tasks import IGNORE
 from training.variants import NO_DISTILLATION, SINGLE, STATIC
@@ -56,16 +57,10 @@ def _sibling(run: Run, variant: str, epochs: int | None) -> Sibling:
         path = run.folder.parent / name.folder / "checkpoint.pt"
         recipe = name.applied(run.base)
         trained = replace(recipe.training, epochs=epochs or recipe.training.epochs)
-        if path.is_file() and _state(path) == (epochs, weights, repr(trained)):
+        if path.is_file() and how_trained(path) == (epochs, weights, described(trained)):
             return Sibling(variant, recipe, path, checkpoint.digest(path), name.options + options)
     name = replace(run.name, variant=variant)
     return Sibling(variant, name.applied(run.base), None, "", name.options + options)
-
-
-def _state(path: Path) -> tuple[int | None, str | None, str | None]:
-    """How a network was trained: epochs done, weights that it started from, configuration."""
-    state = checkpoint.load(path)
-    return state.get("epoch"), state.get("weights"), state.get("config", {}).get("training")
 
 
 def measured_baselines(
@@ -117,13 +112,14 @@ def _extremes(
 ) -> Iterator[Measured]:
     recipe, ranks = sibling.recipe, gauge.ranks
     network, test = load_network(recipe, path, ranks), _of_task(gauge.test, recipe)
-    same = test is gauge.test
+    same, train = test is gauge.test, load_sets(recipe).train
+    check_trained_on(train, path, ranks)
     own = Gauge(
         network=network,
         identity=sibling.digest,
         test=test,
         test_digest=gauge.test_digest if same else ranks.from_first(lambda: digest_of(test)),
-        calibration_NCHW=calibration_batch(recipe, load_sets(recipe).train),
+        calibration_NCHW=calibration_batch(recipe, train),
         memo=gauge.memo,
         ranks=ranks,
         show=gauge.show,

@@ -38,6 +38,7 @@ from training.loop import load_network
 from training.measure import calibration_batch
 from training.ranks import Ranks
 from training.recipe import Recipe
+from training.state import check_trained_on, how_trained
 
 LoadSets = Callable[[Recipe], DataSets]
 
@@ -71,10 +72,11 @@ def evaluate_all(
             "seeds of one recipe and variant, or one model, can be evaluated together; found "
             f"{', '.join(sorted(whole))}"
         )
-    for subject in subjects:
-        # Whatever is missing is said before hours are spent on the others.
-        if isinstance(subject, Run):
-            subject.subject(ranks)
+    runs = [subject for subject in subjects if isinstance(subject, Run)]
+    # Whatever is missing is said before hours are spent on the others.
+    for run in runs:
+        run.subject(ranks)
+    ranks.from_first(lambda: check_alike([run.checkpoint for run in runs]))
     found: list[RunResults] = []
     for subject in subjects:
         if isinstance(subject, Run):
@@ -92,6 +94,21 @@ def evaluate_all(
     return found
 
 
+def check_alike(checkpoints: Sequence[Path]) -> None:
+    """Checks that runs which only differ in their seeds can be averaged.
+
+    Raises:
+        ValueError: they were not trained alike.
+    """
+    found = {path.parent.name: how_trained(path) for path in checkpoints}
+    if len(set(found.values())) > 1:
+        epochs = ", ".join(f"{name} ({how[0]} epochs)" for name, how in found.items())
+        raise ValueError(
+            f"seeds are averaged, so they must have been trained alike: {epochs} were not, by "
+            "epochs, settings, or the weights they started from; name the run folders to evaluate"
+        )
+
+
 def evaluate_run(
     run: Run, settings: Settings, folder: Path, load_sets: LoadSets, ranks: Ranks, show: Show
 ) -> RunResults:
@@ -100,6 +117,7 @@ def evaluate_run(
     own = folder / subject.name
     parts, memo = Parts(own / "parts", ranks), Memo(own / "measured.jsonl", ranks)
     sets = load_sets(run.recipe)
+    check_trained_on(sets.train, run.checkpoint, ranks)
     test = limited(sets.test, settings.images, settings.seed)
     read = f"{subject.name}: reading the test images"
     test_digest = ranks.from_first(lambda: digest_of(test, lambda done, n: show(read, done, n)))

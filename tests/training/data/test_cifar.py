@@ -76,6 +76,20 @@ def test_every_image_belongs_to_the_task_of_its_coarse_label(whole: Path) -> Non
     assert {int(label) for label in targets["flowers"]} == {0, 1, 255}
 
 
+def test_a_class_has_one_number_in_both_splits(folder: Path) -> None:
+    """That of the training images, also where no test image is a crab."""
+    written = split(4)
+    eel, goldfish, fern = (FINE.index(name) for name in ("eel", "goldfish", "fern"))
+    rewrite(folder, "train", fine_labels=[0, eel, goldfish, fern], coarse_labels=[0, 0, 0, 1])
+    rewrite(folder, "test", fine_labels=[eel, goldfish, eel, fern], coarse_labels=[0, 0, 0, 1])
+    train, test = load_cifar100(folder, "train"), load_cifar100(folder, "test")
+    assert train.labels == test.labels == (("crab", "eel", "goldfish"), ("fern",))
+    assert (train.label_N.tolist(), test.label_N.tolist()) == ([0, 1, 2, 0], [1, 2, 1, 0])
+    rewrite(folder, "test", fine_labels=written[b"fine_labels"], coarse_labels=[0, 1, 0, 1])
+    with pytest.raises(ValueError, match="test: an image is of the class 'daisy' of 'flowers'"):
+        load_cifar100(folder, "test")
+
+
 def test_batches_are_the_images_at_the_indices(whole: Path) -> None:
     loaded = load_cifar100(whole, "train")
     every = loaded.batch(torch.arange(20))

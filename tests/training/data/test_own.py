@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.training.data.own_files import COUNT, write_own
@@ -58,6 +59,44 @@ def test_a_list_says_which_images_are_for_testing(folder: Path) -> None:
     assert len(load_own(folder, "train", network)) == COUNT - 3
     images = [load_own(folder, "test", network).layout.image(i).name for i in range(3)]
     assert images == ["003.png", "004.jpg", "005.png"]
+
+
+def test_a_listed_name_may_hold_dots(folder: Path) -> None:
+    for stem in ("2026.05.01", "2026.05"):
+        Image.new("RGB", (64, 32)).save(folder / "images" / f"{stem}.png")
+    for listed in ("2026.05.01", "2026.05.01.png"):
+        (folder / "test.txt").write_text(listed)
+        test = load_own(folder, "test", own(folder).network)
+        assert [test.layout.image(i).name for i in range(len(test))] == ["2026.05.01.png"]
+
+
+def test_its_images_are_known_by_their_names(folder: Path) -> None:
+    """Wherever their folder lies. One that sorts first moves every tenth image."""
+    recipe = own(folder)
+    trained = load(recipe, folder).train.identity()
+    moved = folder.rename(folder.with_name("moved"))
+    assert load(recipe, moved).train.identity() == trained
+    Image.new("RGB", (64, 32)).save(moved / "images" / "000-new.png")
+    assert load(recipe, moved).train.identity() != trained
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("002.npy", np.full((4, 4), 3, np.int64)), ("002.png", np.full((4, 4), 200, np.uint8))],
+)
+def test_depth_of_unknown_unit_is_refused(
+    folder: Path, name: str, values: NDArray[np.integer]
+) -> None:
+    path = folder / "depth" / name
+    path.with_suffix(".npy").unlink()
+    if path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        Image.fromarray(values).save(path)
+    source = load_own(folder, "train", own(folder).network)
+    message = rf"{name} holds {values.dtype}; depth is floats in metres in \.npy"
+    with pytest.raises(ValueError, match=message):
+        source.batch(torch.tensor([1]))
 
 
 def test_augmented_batches_have_the_shapes_of_plain_ones(folder: Path) -> None:

@@ -40,6 +40,13 @@ def test_a_subset_answers_for_its_own_images() -> None:
     assert torch.equal(validation.pixels(positions), SOURCE.images_NHWC[chosen])
 
 
+def test_the_same_images_in_the_same_order_have_one_identity() -> None:
+    """Parts of a split are told apart, and so are splits of other images."""
+    parts = [*split(SOURCE, 0.1, 5), split(Noise.of(classifying(), 30, seed=1), 0.1, 5)[0]]
+    assert len({part.identity() for part in parts}) == 3
+    assert split(Noise.of(classifying(), 30), 0.1, 5)[0].identity() == parts[0].identity()
+
+
 @pytest.mark.parametrize(("size", "batches"), [(7, 5), (30, 1), (64, 1)])
 def test_in_order_sees_everything_once(size: int, batches: int) -> None:
     found = list(in_order(SOURCE, size))

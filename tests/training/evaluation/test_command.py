@@ -22,7 +22,7 @@ from training.data.load import load
 from training.evaluate import calibrated, evaluate
 from training.evaluation.gauge import limited
 from training.evaluation.results import RunResults
-from training.evaluation.run import evaluate_run
+from training.evaluation.run import check_alike, evaluate_run
 from training.evaluation.settings import Settings
 from training.evaluation.subject import Run
 from training.evaluation.targets import headline
@@ -182,6 +182,24 @@ def test_a_published_model_is_evaluated_without_a_checkpoint(tmp_path: Path) -> 
     assert {p.stem for p in (tmp_path / "rooms-1" / "figures").iterdir()} == {
         *("hypervolume", "budget-sweep", "decoder-widths", "predictor"),
     }
+
+
+def test_seeds_that_were_trained_otherwise_are_not_averaged(
+    evaluated: Evaluated, tmp_path: Path
+) -> None:
+    shutil.copytree(evaluated.runs / "tiny", tmp_path / "tiny")
+    (tmp_path / "tiny-seed1").mkdir()
+    check_alike([tmp_path / "tiny" / "checkpoint.pt"])
+    state = checkpoint.load(tmp_path / "tiny" / "checkpoint.pt")
+    for changed, alike in (({}, True), ({"epoch": 2}, False), ({"weights": "ab"}, False)):
+        path = tmp_path / "tiny-seed1" / "checkpoint.pt"
+        checkpoint.save(path, state | changed)
+        both = [tmp_path / "tiny" / "checkpoint.pt", path]
+        if alike:
+            check_alike(both)
+            continue
+        with pytest.raises(ValueError, match=r"tiny \(1 epochs\), tiny-seed1 .* were not"):
+            check_alike(both)
 
 
 def test_a_run_without_a_predictor_is_refused_with_the_next_step(evaluated: Evaluated) -> None:

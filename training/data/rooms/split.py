@@ -30,6 +30,7 @@ NORMAL_SCALE = np.float32(127)
 
 _Layout: TypeAlias = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 _Scene: TypeAlias = tuple[NDArray[Any], ...]
+_Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class Split:
             of the rendered normal once scaled back to unit length.
         edges_NHW: 0 or 1, uint8.
         saliency_NHW: 0 or 1, uint8.
+        origin: what was rendered: version, size, split, count and seed.
     """
 
     image_NHWC: NDArray[np.uint8]
@@ -52,6 +54,7 @@ class Split:
     normals_NHWC: NDArray[np.int8]
     edges_NHW: NDArray[np.uint8]
     saliency_NHW: NDArray[np.uint8]
+    origin: str
 
     def __len__(self) -> int:
         """Number of scenes."""
@@ -111,18 +114,18 @@ def load_split(
     seeds = [scene_seed(name, seed, index) for index in range(count)]
     layout = _layout(count, height, width)
     scenes = partial(_scenes, seeds, workers, progress, height, width)
+    origin = f"rooms version {VERSION}, {height} x {width}, {name}, {count}, {seed}"
     if cache is None:
-        return _stacked(scenes(), layout)
-    recipe = f"rooms version {VERSION}, {height} x {width}, {name}, {count}, {seed}"
-    digest = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+        return Split(**_stacked(scenes(), layout), origin=origin)
+    digest = hashlib.sha256(origin.encode()).hexdigest()[:16]
     folder = cache / f"rooms-{name}-{count}-{digest}"
-    split = _read(folder, layout)
-    if split is None:
+    arrays = _read(folder, layout)
+    if arrays is None:
         _write(folder, layout, scenes())
-        split = _read(folder, layout)
-    if split is None:
+        arrays = _read(folder, layout)
+    if arrays is None:
         raise OSError(f"the cache {folder} cannot be read back: was it changed meanwhile?")
-    return split
+    return Split(**arrays, origin=origin)
 
 
 def _layout(count: int, height: int, width: int) -> _Layout:
@@ -168,20 +171,18 @@ def _scenes(
                 progress(done, len(seeds))
 
 
-def _stacked(scenes: Iterator[_Scene], layout: _Layout) -> Split:
+def _stacked(scenes: Iterator[_Scene], layout: _Layout) -> _Arrays:
     """Gather scenes in memory."""
-    arrays: dict[str, NDArray[Any]] = {
-        name: np.empty(shape, dtype) for name, (shape, dtype) in layout.items()
-    }
+    arrays: _Arrays = {name: np.empty(shape, dtype) for name, (shape, dtype) in layout.items()}
     for index, scene in enumerate(scenes):
         for array, plane in zip(arrays.values(), scene, strict=True):
             array[index] = plane
-    return Split(**arrays)
+    return arrays
 
 
-def _read(folder: Path, layout: _Layout) -> Split | None:
+def _read(folder: Path, layout: _Layout) -> _Arrays | None:
     """Map a cached split, or None where it is missing, truncated or not what it should be."""
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: _Arrays = {}
     for name, (shape, dtype) in layout.items():
         try:
             array = open_memmap(folder / f"{name}.npy", mode="r")
@@ -190,7 +191,7 @@ def _read(folder: Path, layout: _Layout) -> Split | None:
         if array.shape != shape or array.dtype != dtype or np.isfortran(array):
             return None
         arrays[name] = array
-    return Split(**arrays)
+    return arrays
 
 
 def _write(folder: Path, layout: _Layout, scenes: Iterator[_Scene]) -> None:
