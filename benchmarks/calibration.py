@@ -22,6 +22,8 @@ from training.evaluation.calibration import COUNTS, by_kind, spread
 from training.evaluation.subject import judged
 from training.loop import load_network
 from training.publish import CalibrationKind, calibration_images
+from training.ranks import Ranks
+from training.state import check_trained_on
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ def main(
 ) -> None:
     """Print quality against number and kind of calibration images."""
     config = recipes()[recipe]()
-    network = load_network(config, runs / config.name / "checkpoint.pt")
-    sets = load(config, data)
+    checkpoint = runs / config.name / "checkpoint.pt"
+    network, sets = load_network(config, checkpoint), load(config, data)
+    check_trained_on(sets.train, checkpoint, Ranks())
     batches = [
         sets.test.batch(torch.arange(i, min(i + 64, test, len(sets.test))))
         for i in range(0, min(test, len(sets.test)), 64)
