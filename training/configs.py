@@ -145,7 +145,7 @@ def rooms() -> Recipe:
             distillation=0.1,
             weighting="geometric-mean",
         ),
-        predictor=PredictorConfig(samples=320, calibration_images=64),
+        predictor=PredictorConfig(samples=640, calibration_images=64),
         scenes=4000,
     )
 
