@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.types import Receive
@@ -36,6 +37,16 @@ def seconds_of(headers: Mapping[str, str], longest_s: float) -> float:
     return min(longest_s, int(text) / 1e3)
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """The time that a request may take, in seconds of the event loop's clock."""
+
+    since: float
+    """When its body had been read."""
+    until: float
+    """Its deadline."""
+
+
 class Patience:
     """An asynchronous context that cancels its block when time is over or the client has left.
 
@@ -57,17 +68,18 @@ class Patience:
         self._timers: list[asyncio.TimerHandle] = []
         self._watcher: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> float:
-        """Begins; gives the deadline in seconds of the event loop's clock."""
+    async def __aenter__(self) -> Allowed:
+        """Begins."""
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._cancelling = self._task.cancelling()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._seconds
+        since = loop.time()
+        deadline = since + self._seconds
         if self._seconds > _SOON_S:
             self._timers = [loop.call_later(_SOON_S, self._look_after, loop, deadline)]
         else:
             self._look_after(loop, deadline)
-        return deadline
+        return Allowed(since, deadline)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object

@@ -23,6 +23,7 @@ from service.examples import measured
 from service.imaging import ImageLimits, Picture, opened, prepared, scans
 from service.lanes import Lanes, Work
 from service.outputs import Output, as_json, as_npz, check_size, dumps, interpret
+from service.patience import Allowed
 from service.pictures import draw
 from service.scheduling.admission import Admission
 from service.schemas import PredictQuery
@@ -150,7 +151,7 @@ class Predictions:
         return self._parts.lanes.running
 
     async def predict(
-        self, query: PredictQuery, source: Source, form: Form, deadline: float
+        self, query: PredictQuery, source: Source, form: Form, allowed: Allowed
     ) -> Answered:
         """Predicts with the sub-network that a query names or dials.
 
@@ -158,7 +159,7 @@ class Predictions:
             query: the sub-network, and the task to draw.
             source: of the image.
             form: what to answer with.
-            deadline: in seconds of the event loop's clock.
+            allowed: the time that it may take.
 
         Raises:
             ServiceError: any of its kinds that are a client's mistake, or overload.
@@ -174,7 +175,7 @@ class Predictions:
                 effort = image.width * image.height * scans(source)
                 kind = (used.subnet_id, form, query.task, image.format, effort.bit_length())
             prepare = partial(self._prepare, job)
-            return await self.run(used.subnet_id, prepare, self._encode, deadline, kind)
+            return await self.run(used.subnet_id, prepare, self._encode, allowed, kind)
 
     def _at_a_glance(self, source: Source) -> Image | None:
         """The image with its header read, where that is quick and is good for something."""
@@ -192,12 +193,12 @@ class Predictions:
         subnet_id: str,
         prepare: Callable[[], tuple[P, Work]],
         finish: Callable[[P, Outputs, float], R],
-        deadline: float,
+        allowed: Allowed,
         kind: Hashable = None,
     ) -> R:
         """As :meth:`Lanes.run`, where the autopilot sees it."""
-        with self.autopilot.meter.prediction() if self.autopilot else nullcontext():
-            return await self._parts.lanes.run(subnet_id, prepare, finish, deadline, kind)
+        with self.autopilot.meter.prediction(allowed.since) if self.autopilot else nullcontext():
+            return await self._parts.lanes.run(subnet_id, prepare, finish, allowed.until, kind)
 
     @contextlib.asynccontextmanager
     async def use(self, query: PredictQuery) -> AsyncIterator[InUse]:

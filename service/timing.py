@@ -9,6 +9,7 @@ from pydantic import Field
 from model_store.latency import Place
 from service.batches import Outputs
 from service.lanes import Work
+from service.patience import Allowed
 from service.prediction import InUse, Predictions
 from service.queries import query_for
 from service.schemas import Answer, Body
@@ -36,7 +37,7 @@ class LatencyAnswer(Answer):
 
 
 async def time_runs(
-    predictions: Predictions, place: Place, subnet_id: str, runs: int, deadline: float
+    predictions: Predictions, place: Place, subnet_id: str, runs: int, allowed: Allowed
 ) -> LatencyAnswer:
     """Runs a sub-network again and again; every run waits for its turn as predictions do.
 
@@ -45,7 +46,7 @@ async def time_runs(
         place: where they do.
         subnet_id: which one.
         runs: how often.
-        deadline: in seconds of the event loop's clock.
+        allowed: the time that all of them may take.
 
     Raises:
         ServiceError: as :meth:`Predictions.predict`.
@@ -53,7 +54,7 @@ async def time_runs(
     async with predictions.use(query_for(subnet_id)) as used:
         work = _work(used)
         seconds = [
-            await predictions.run(subnet_id, lambda: (None, work), _seconds, deadline)
+            await predictions.run(subnet_id, lambda: (None, work), _seconds, allowed)
             for _ in range(_FIRST + runs)
         ][_FIRST:]
     return LatencyAnswer(

@@ -27,13 +27,17 @@ class Meter:
         self._refused = 0
 
     @contextlib.contextmanager
-    def prediction(self) -> Iterator[None]:
+    def prediction(self, since: float) -> Iterator[None]:
         """One prediction, from when it may queue until its answer is there.
 
         One that was cancelled, because its time was over or its client left, counts as never
-        answered if it had lasted longer than where all is calm; sooner, it was its client's choice.
-        That is below the objective, which clients may send as the deadline of a request: part of it
-        is over before the prediction may queue.
+        answered if its request had lasted longer than where all is calm; sooner, it was its
+        client's choice. That is below the objective, which clients may send as the deadline, and
+        counts from when the request came: on a full processor, much of the deadline is over before
+        the prediction may queue.
+
+        Args:
+            since: when its request came, in seconds of the event loop's clock.
         """
         clock = asyncio.get_running_loop().time
         start = clock()
@@ -44,7 +48,7 @@ class Meter:
             self._refused += 1
             raise
         except (DeadlineError, asyncio.CancelledError):
-            if clock() - start > self._calm_s:
+            if clock() - since > self._calm_s:
                 self._seconds.append(math.inf)
             raise
         self._answered += 1

@@ -16,6 +16,7 @@ from service.oip.reading import Bounds, Request, binary_outputs, tensor, wanted
 from service.oip.repository import Repository
 from service.oip.statistics import Statistics, Times
 from service.oip.writing import Encoded, encode, size
+from service.patience import Allowed
 from service.prediction import InUse, Predictions
 
 
@@ -73,7 +74,7 @@ class Inference:
         return Bounds(image.height, image.width, self._max_batch)
 
     async def infer(
-        self, name: str, version: str | None, request: Request, deadline: float
+        self, name: str, version: str | None, request: Request, allowed: Allowed
     ) -> Encoded:
         """The answer to a request.
 
@@ -82,7 +83,7 @@ class Inference:
             version: id or number of a sub-network; without one, that of the parameters or the
                 full network.
             request: what came.
-            deadline: in seconds of the event loop's clock.
+            allowed: the time that it may take.
 
         Raises:
             ServiceError: any of its kinds that are a client's mistake, or overload.
@@ -105,7 +106,7 @@ class Inference:
             job = _Job(request, used, names, binary, input_NCHW, start)
             try:
                 done = await self._predictions.run(
-                    used.subnet_id, partial(_prepare, job), _finish, deadline
+                    used.subnet_id, partial(_prepare, job), _finish, allowed
                 )
             except BaseException:  # a client that leaves or a deadline is a cancellation
                 self._statistics.failed(name, used.subnet_id, time.perf_counter() - start)

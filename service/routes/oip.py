@@ -161,8 +161,8 @@ async def infer(
     else:
         asked = read(body, length, bounds)
     seconds = min(seconds, seconds_asked(asked.body.parameters) or seconds)
-    async with Patience(request.receive, seconds) as deadline:
-        answered = await runtime.oip.inference.infer(name, version, asked, deadline)
+    async with Patience(request.receive, seconds) as allowed:
+        answered = await runtime.oip.inference.infer(name, version, asked, allowed)
     if answered.header_length is None:
         return Response(answered.content, media_type="application/json")
     return Response(

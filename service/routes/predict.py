@@ -61,8 +61,8 @@ async def predict(request: Request) -> Response:
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     form = negotiate(",".join(request.headers.getlist("accept")))
     query, source = await _read(request)
-    async with Patience(request.receive, seconds) as deadline:
-        answered = await runtime.predictions.predict(query, source, form, deadline)
+    async with Patience(request.receive, seconds) as allowed:
+        answered = await runtime.predictions.predict(query, source, form, allowed)
     served = {"x-subnet-id": answered.subnet_id, "x-gmacs": f"{answered.gmacs:.9g}"}
     return Response(answered.content, media_type=answered.media_type, headers=served)
 

@@ -106,9 +106,9 @@ async def latency(subnet_id: str, request: Request, runtime: RuntimeDep) -> Late
     """Runs it on a grey picture, at batch 1. On a busy machine the fastest run says most."""
     seconds = seconds_of(request.headers, runtime.settings.request_timeout_s)
     ask = await read_json(request, LatencyAsk)
-    async with Patience(request.receive, seconds) as deadline:
+    async with Patience(request.receive, seconds) as allowed:
         return await time_runs(
-            runtime.predictions, runtime.subnets.place, subnet_id, ask.runs, deadline
+            runtime.predictions, runtime.subnets.place, subnet_id, ask.runs, allowed
         )
 
 

@@ -21,8 +21,9 @@ async def leaves() -> Message:
 
 
 async def test_what_is_done_in_time_is_not_disturbed() -> None:
-    async with Patience(stays, 60.0) as deadline:
-        assert deadline > asyncio.get_running_loop().time()
+    async with Patience(stays, 60.0) as allowed:
+        assert allowed.since <= asyncio.get_running_loop().time()
+        assert allowed.until == allowed.since + 60.0
 
 
 async def test_a_deadline_that_is_over_ends_the_block() -> None:

@@ -34,10 +34,22 @@ def meter() -> Meter:
     return Meter(CALM_MS)
 
 
-def take(meter: Meter, clock: Clock, ms: float, error: BaseException | None = None) -> None:
-    """One prediction that is answered after some time, or ends with an error."""
+def take(
+    meter: Meter,
+    clock: Clock,
+    ms: float,
+    error: BaseException | None = None,
+    *,
+    before_ms: float = 0.0,
+) -> None:
+    """One prediction that is answered after some time, or ends with an error.
+
+    Its request may have come some time before the prediction could queue.
+    """
+    since = clock.now
+    clock.now += before_ms / 1e3
     try:
-        with meter.prediction():
+        with meter.prediction(since):
             clock.now += ms / 1e3
             if error is not None:
                 raise error
@@ -62,11 +74,18 @@ def test_who_sends_the_objective_as_deadline_and_misses_it_counts_as_never_answe
 ) -> None:
     for _ in range(8):
         take(meter, clock, 20.0)
-    for _ in range(2):  # the deadline began before the prediction could queue
-        take(meter, clock, RULES.objective_ms - 10, cancelled)
+    for _ in range(2):
+        take(meter, clock, 20.0, cancelled, before_ms=RULES.objective_ms - 20)
     window = meter.window(0)
     assert window == Window(math.inf, 10, 8, 0, 0)
     assert after(State(), window, RULES).breached == 1
+
+
+def test_what_a_request_waits_for_before_it_may_queue_makes_no_answer_late(
+    meter: Meter, clock: Clock
+) -> None:
+    take(meter, clock, 20.0, before_ms=10 * RULES.objective_ms)  # its sub-network was built
+    assert meter.window(0).latency_ms == pytest.approx(20.0)
 
 
 def test_one_late_in_ten_is_within_the_objective(meter: Meter, clock: Clock) -> None:
