@@ -22,7 +22,7 @@ from benchmarks.output import show
 from model_store.subnet.space import Architecture
 from training.configs import recipes
 from training.engine import Engine, prepared
-from training.global_batch import collective_loss, shares_of, task_losses
+from training.global_batch import collective_loss, shares_of
 from training.loop import build
 from training.ranks import Ranks, started
 from training.recipe import NetworkConfig, Recipe
@@ -83,8 +83,7 @@ def static_step(network: SuperNet, x_NCHW: Tensor, targets: dict[str, Tensor]) -
     with torch.autocast(x_NCHW.device.type, torch.bfloat16):
         raw, _ = network(x_NCHW, network.space.largest())
     tasks = network.config.tasks
-    losses = task_losses(tasks, raw, targets, shares_of(tasks, targets, Ranks()))
-    loss = collective_loss(losses, {t.name: t.weight for t in tasks}, raw)
+    loss, _ = collective_loss(tasks, raw, targets, shares_of(tasks, targets, Ranks()))
     loss.backward()  # type: ignore[no-untyped-call]
     loss.item()
 

@@ -110,11 +110,7 @@ def cifar100() -> Recipe:
 
 
 def rooms() -> Recipe:
-    """Five dense tasks on rendered rooms at 128x128 (:mod:`training.data.rooms`).
-
-    Trained on the geometric mean of the losses, in which normals count twice: with equal exponents
-    they were worse than with fixed weights, and everything else better.
-    """
+    """Five dense tasks on rendered rooms at 128x128 (:mod:`training.data.rooms`)."""
     return Recipe(
         name="rooms",
         dataset="rooms (rendered by the project, 128x128)",
@@ -124,11 +120,11 @@ def rooms() -> Recipe:
             encoder=MobileNetV2Config(output_stride=16),
             decoder=DeepLabV3Config(channels=48, rates=(2, 4, 6)),
             tasks=(
-                Task("semseg", "segmentation", len(CLASSES), 2.0, CLASSES, PALETTE),
+                Task("semseg", "segmentation", len(CLASSES), 1.0, CLASSES, PALETTE),
                 Task("depth", "depth", 1, 2.0),
                 Task("normals", "normals", 3, 4.0),
-                Task("edges", "edges", 1, 2.0),
-                Task("saliency", "saliency", 1, 2.0),
+                Task("edges", "edges", 1, 4.0),
+                Task("saliency", "saliency", 1, 1.0),
             ),
             height=128,
             width=128,
@@ -143,7 +139,6 @@ def rooms() -> Recipe:
             learning_rate=2e-3,
             weight_decay=1e-4,
             distillation=0.1,
-            weighting="geometric-mean",
         ),
         predictor=PredictorConfig(samples=640, calibration_images=64),
         scenes=4000,

@@ -66,13 +66,18 @@ def shares_of(tasks: tuple[Task, ...], targets: Mapping[str, Tensor], ranks: Ran
     return Shares(images / total[0], found)
 
 
-def task_losses(
+def collective_loss(
     tasks: tuple[Task, ...],
     raw: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
     shares: Shares,
-) -> dict[str, Tensor]:
-    """This rank's parts of the losses L_n, by task, of those that have ground truth on any rank."""
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """This rank's part of L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
+
+    Returns:
+        The weighted sum, and the unweighted parts by task. Where no task has ground truth the sum
+        is a zero that can still be differentiated.
+    """
     parts: dict[str, Tensor] = {}
     for task in tasks:
         share = shares.tasks.get(task.name)
@@ -84,17 +89,7 @@ def task_losses(
         parts[task.name] = (
             output.float().flatten()[:0].sum() if loss is None else loss * share.labels
         )
-    return parts
-
-
-def collective_loss(
-    losses: Mapping[str, Tensor], weights: Mapping[str, float], raw: Mapping[str, Tensor]
-) -> Tensor:
-    """L_co = Σ ρ_n L_n (Eq. 1) over the tasks that have ground truth.
-
-    Returns:
-        The weighted sum; where no task has ground truth, a zero that can still be differentiated.
-    """
-    if not losses:
-        return torch.stack([output.flatten()[:0].sum() for output in raw.values()]).sum()
-    return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
+    if not parts:
+        return torch.stack([output.flatten()[:0].sum() for output in raw.values()]).sum(), parts
+    total = torch.stack([t.weight * parts[t.name] for t in tasks if t.name in parts]).sum()
+    return total, parts

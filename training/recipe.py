@@ -96,10 +96,6 @@ class NetworkConfig:
 
 Schedule = Literal["one-cycle", "poly", "step", "constant"]
 
-Weighting = Literal["fixed", "geometric-mean"]
-"""Whether L_co is Σ ρ_n L_n (Eq. 1), or the geometric mean of the losses with exponents ρ_n / Σ ρ
-(Chennupati et al., MultiNet++, CVPRW 2019)."""
-
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -119,8 +115,6 @@ class TrainingConfig:
     """Share of the steps in which the learning rate of one cycle rises."""
     schedule: Schedule = "one-cycle"
     """How the learning rate changes over the run (:mod:`training.schedule`)."""
-    weighting: Weighting = "fixed"
-    """What the tasks' losses are combined to (:mod:`training.loss_weights`)."""
 
     def __post_init__(self) -> None:
         if self.sandwich < 1:

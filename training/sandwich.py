@@ -9,8 +9,7 @@ from torch import Tensor
 
 from model_store.subnet.space import Architecture, SearchSpace
 from training.distillation import ci_kd
-from training.global_batch import collective_loss, shares_of, task_losses
-from training.loss_weights import loss_weights
+from training.global_batch import collective_loss, shares_of
 from training.ranks import Ranks
 from training.recipe import TrainingConfig
 from training.supernet import SuperNet
@@ -21,9 +20,9 @@ class StepLosses:
     """The losses of one step."""
 
     largest: float
-    """L_co of the SuperNet, with the tasks' own weights ρ_n."""
+    """L_co of the SuperNet."""
     smallest: float
-    """The same of the smallest sub-network."""
+    """L_co of the smallest sub-network."""
     distillation: float
     """L_kd (Eq. 3), before its weight λ."""
     tasks: dict[str, float]
@@ -66,7 +65,7 @@ def accumulate_gradients(
         x_NCHW: normalised images; of several ranks, each has its part of the batch.
         targets: ground truth by task.
         architectures: from :func:`sandwich`; the first is the largest, the last the smallest.
-        config: how tasks are weighted, and the weight of the distillation loss.
+        config: the weight of the distillation loss.
         ranks: the processes that the batch is spread over.
 
     Returns:
@@ -76,23 +75,21 @@ def accumulate_gradients(
     tasks = supernet.config.tasks
     shares = shares_of(tasks, targets, ranks)
     bfloat16 = torch.autocast(x_NCHW.device.type, torch.bfloat16)
-    rho = {task.name: task.weight for task in tasks}
     with bfloat16:
         raw, z = supernet(x_NCHW, architectures[0])
-    by_task = task_losses(tasks, raw, targets, shares)
-    weights = loss_weights(config.weighting, rho, by_task, ranks)
-    collective_loss(by_task, weights, raw).backward()  # type: ignore[no-untyped-call]
-    z, losses, distilled = z.detach(), by_task, torch.zeros((), device=z.device)
+    largest, by_task = collective_loss(tasks, raw, targets, shares)
+    largest.backward()  # type: ignore[no-untyped-call]
+    z, smallest, distilled = z.detach(), largest, torch.zeros_like(largest)
     for child in architectures[1:]:
         with bfloat16:
             raw, child_z = supernet(x_NCHW, child)
-        losses = task_losses(tasks, raw, targets, shares)
+        collective, _ = collective_loss(tasks, raw, targets, shares)
         kd = ci_kd(z, child_z) * (shares.images / (len(architectures) - 1))
-        loss = collective_loss(losses, weights, raw) + config.distillation * kd
+        loss = collective + config.distillation * kd
         loss.backward()  # type: ignore[no-untyped-call]
         distilled += kd.detach()
-    largest, smallest = (collective_loss(each, rho, raw) for each in (by_task, losses))
+        smallest = collective
     # Read once, at the end: every reading waits for the GPU.
-    named = StepLosses(0.0, 0.0, 0.0, dict.fromkeys(by_task, 0.0))
+    losses = StepLosses(0.0, 0.0, 0.0, dict.fromkeys(by_task, 0.0))
     values = torch.stack([largest, smallest, distilled, *by_task.values()])
-    return named.with_values(values.tolist())
+    return losses.with_values(values.tolist())

@@ -17,21 +17,6 @@ from training.supernet import SuperNet
 PARTS = ("seed", "network", "training")
 """What of a recipe a resumed run must share with the run it continues."""
 
-LATER = (", weighting='fixed'",)
-"""Fields that earlier versions lacked, with what these did."""
-
-
-def described(part: object) -> str:
-    """The text of a recipe's part that checkpoints are compared by."""
-    return without_later(repr(part))
-
-
-def without_later(text: str) -> str:
-    """The same text for checkpoints of all versions."""
-    for field in LATER:
-        text = text.replace(field, "")
-    return text
-
 
 def check(recipe: Recipe, part: str, state: dict[str, Any], path: Path) -> None:
     """Compares a part of a recipe with that of a checkpoint.
@@ -39,7 +24,7 @@ def check(recipe: Recipe, part: str, state: dict[str, Any], path: Path) -> None:
     Raises:
         ValueError: they differ.
     """
-    if without_later(state["config"][part]) != described(getattr(recipe, part)):
+    if state["config"][part] != repr(getattr(recipe, part)):
         raise ValueError(
             f"{path} was written with another {part} configuration than that of the recipe "
             f"{recipe.name!r}; use the recipe it was written with, or start in an empty folder"
@@ -71,7 +56,7 @@ def check_trained_on(train: Source, path: Path, ranks: Ranks) -> None:
 def how_trained(path: Path) -> tuple[int | None, str | None, str]:
     """Of a checkpoint's network: epochs done, weights it started from, training configuration."""
     state = checkpoint.load(path)
-    training = without_later(state.get("config", {}).get("training", ""))
+    training = state.get("config", {}).get("training", "")
     return state.get("epoch"), state.get("weights"), training
 
 
@@ -150,7 +135,7 @@ class TrainingState:
 
     def _weights(self) -> dict[str, Any]:
         return {
-            "config": {part: described(getattr(self.recipe, part)) for part in PARTS},
+            "config": {part: repr(getattr(self.recipe, part)) for part in PARTS},
             "images": len(self.data),
             "trained_on": self.trained_on,
             "epoch": self.epoch,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.global_batch import collective_loss, shares_of, task_losses
+from training.global_batch import collective_loss, shares_of
 from training.ranks import Ranks
 from training.tasks import IGNORE, Task
 
@@ -15,8 +15,7 @@ DEPTH = Task("depth", "depth", 1)
 def test_a_batch_without_any_ground_truth_is_a_zero_that_moves_nothing() -> None:
     raw = {"depth": torch.full((1, 1, 2, 2), math.inf, requires_grad=True)}
     targets = {"depth": torch.zeros(1, 2, 2)}
-    losses = task_losses((DEPTH,), raw, targets, shares_of((DEPTH,), targets, Ranks()))
-    total = collective_loss(losses, {}, raw)
+    total, losses = collective_loss((DEPTH,), raw, targets, shares_of((DEPTH,), targets, Ranks()))
     total.backward()  # type: ignore[no-untyped-call]
     assert (total.item(), losses) == (0.0, {})
     assert raw["depth"].grad is not None
@@ -24,8 +23,11 @@ def test_a_batch_without_any_ground_truth_is_a_zero_that_moves_nothing() -> None
 
 
 def test_the_collective_loss_is_the_weighted_sum_over_tasks_with_ground_truth() -> None:
-    tasks = (DEPTH, Task("far", "depth", 1), Task("animals", "classification", 2))
-    weights = {"depth": 2.0, "far": 0.5, "animals": 7.0}
+    tasks = (
+        Task("depth", "depth", 1, 2.0),
+        Task("far", "depth", 1, 0.5),
+        Task("animals", "classification", 2, 7.0),
+    )
     raw = {
         "depth": torch.zeros(1, 1, 1, 1),
         "far": torch.zeros(1, 1, 1, 1),
@@ -36,9 +38,8 @@ def test_the_collective_loss_is_the_weighted_sum_over_tasks_with_ground_truth() 
         "far": torch.full((1, 1, 1), math.exp(4.0)),
         "animals": torch.tensor([IGNORE]),
     }
-    losses = task_losses(tasks, raw, targets, shares_of(tasks, targets, Ranks()))
+    total, losses = collective_loss(tasks, raw, targets, shares_of(tasks, targets, Ranks()))
     assert {name: float(loss) for name, loss in losses.items()} == pytest.approx(
         {"depth": 1.0, "far": 4.0}
     )
-    total = collective_loss(losses, weights, raw)
     assert float(total) == pytest.approx(2.0 * 1.0 + 0.5 * 4.0)

@@ -173,24 +173,6 @@ def test_other_images_are_refused(uninterrupted: tuple[SuperNet, Log, Path], oth
     check_trained_on(Noise.of(RECIPE, IMAGES), uninterrupted[2], Ranks())
 
 
-def test_a_field_that_came_later_does_not_tell_runs_apart(
-    uninterrupted: tuple[SuperNet, Log, Path], tmp_path: Path
-) -> None:
-    """The text of a version with the field, and of one before it."""
-    network, _, whole = uninterrupted
-    state = checkpoint.load(whole)
-    text = state["config"]["training"]
-    assert "weighting" not in text
-    path = tmp_path / "checkpoint.pt"
-    for written in (text, text[:-1] + ", weighting='fixed')"):
-        checkpoint.save(path, state | {"config": state["config"] | {"training": written}})
-        assert_same_weights(run(path, Log()), network)
-    config = state["config"] | {"training": text[:-1] + ", weighting='geometric-mean')"}
-    checkpoint.save(path, state | {"config": config})
-    with pytest.raises(ValueError, match="another training configuration"):
-        run(path, Log())
-
-
 def test_recomputed_activations_change_no_weights(tmp_path: Path) -> None:
     recipe = replace(dense(), training=replace(dense().training, epochs=1))
     data, ends = Noise.of(recipe, 8), [Engine(), Engine(checkpointing=True, workers=2)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,8 +13,7 @@ from model_store.subnet.space import Architecture
 from tests.training.tiny import Noise, classifying, dense, network_of, some
 from training.data.source import Batch
 from training.evaluate import normalise
-from training.loss_weights import loss_weights
-from training.recipe import TrainingConfig, Weighting
+from training.recipe import TrainingConfig
 from training.sandwich import accumulate_gradients, sandwich
 from training.supernet import SuperNet
 from training.tasks import task_loss
@@ -38,10 +36,6 @@ def batch_of(network: SuperNet, count: int = 8) -> Batch:
         torch.arange(count)
     )
     return Batch(normalise(network.config, batch.images_NCHW), batch.targets)
-
-
-def sandwiched(network: SuperNet) -> list[Architecture]:
-    return [network.space.largest(), some(network, 0), network.space.smallest()]
 
 
 def collective(
@@ -119,33 +113,6 @@ def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(
     for name in expected:
         tolerance = 1e-5 * float(expected[name].abs().max())
         torch.testing.assert_close(found[name], expected[name], rtol=0, atol=tolerance)
-
-
-def test_all_networks_are_trained_with_the_weights_that_follow_from_the_largest() -> None:
-    """The gradients are those of a recipe whose fixed weights are these."""
-    network = network_of(dense()).double()
-    batch = batch_of(network)
-    with torch.no_grad():
-        raw = network(batch.images_NCHW.double(), network.space.largest()).raw
-    _, losses = collective(network, raw, batch.targets)
-    rho = {t.name: t.weight for t in network.config.tasks}
-    weights = loss_weights("geometric-mean", rho, losses)
-    assert weights != pytest.approx(rho, rel=0.01)
-    found = step(network, sandwiched(network), replace(KD, weighting="geometric-mean"))
-    tasks = tuple(replace(t, weight=weights[t.name]) for t in network.config.tasks)
-    network.config = replace(network.config, tasks=tasks)
-    expected = step(network, sandwiched(network), KD)
-    for name, gradient in found.items():
-        torch.testing.assert_close(gradient, expected[name])
-
-
-def test_reported_losses_have_the_tasks_own_weights(network: SuperNet) -> None:
-    batch, networks = batch_of(network), sandwiched(network)
-    fixed, mean = (
-        accumulate_gradients(network, *batch[:2], networks, replace(KD, weighting=weighting))
-        for weighting in get_args(Weighting)
-    )
-    assert mean == fixed
 
 
 def test_gradients_are_added_to_what_is_there(network: SuperNet) -> None:

@@ -53,7 +53,7 @@ def step(network: SuperNet, batch: Batch, ranks: Ranks) -> StepLosses:
         normalise(network.config, batch.images_NCHW)[part].double(),
         {t: target[part] for t, target in batch.targets.items()},
         [network.space.largest(), some(network, 1), network.space.smallest()],
-        TrainingConfig(1, 8, 1e-3, 0.0, 0.3, weighting="geometric-mean"),
+        TrainingConfig(1, 8, 1e-3, 0.0, 0.3),
         ranks,
     )
     return losses.with_values(ranks.add_up(network.parameters(), losses.values()))

@@ -16,7 +16,7 @@ from training.loop import load_network
 from training.measure import calibration_batch
 from training.ranks import Ranks
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
-from training.state import check_trained_on, described, how_trained
+from training.state import check_trained_on, how_trained
 from training.supernet import cost_model
 from training.tasks import IGNORE
 from training.variants import NO_DISTILLATION, SINGLE, STATIC
@@ -57,7 +57,7 @@ def _sibling(run: Run, variant: str, epochs: int | None) -> Sibling:
         path = run.folder.parent / name.folder / "checkpoint.pt"
         recipe = name.applied(run.base)
         trained = replace(recipe.training, epochs=epochs or recipe.training.epochs)
-        if path.is_file() and how_trained(path) == (epochs, weights, described(trained)):
+        if path.is_file() and how_trained(path) == (epochs, weights, repr(trained)):
             return Sibling(variant, recipe, path, checkpoint.digest(path), name.options + options)
     name = replace(run.name, variant=variant)
     return Sibling(variant, name.applied(run.base), None, "", name.options + options)
