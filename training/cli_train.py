@@ -10,7 +10,7 @@ from training.engine import Engine
 from training.ranks import started
 from training.recipe import MobileNetV2Config, Recipe, ResNetConfig
 from training.run import run as run_training
-from training.variants import RunName
+from training.variants import PAPER, RunName
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
 
 def _after(recipe: str, name: RunName) -> str:
     """The command that follows training."""
-    if name.variant is None:
+    if name.variant in (None, PAPER):
         return f"predictor {recipe}{name.flags}"
     return f"evaluate {recipe}"
 

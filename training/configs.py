@@ -139,6 +139,7 @@ def rooms() -> Recipe:
             learning_rate=2e-3,
             weight_decay=1e-4,
             distillation=0.1,
+            sampling="stratified",
         ),
         predictor=PredictorConfig(samples=640, calibration_images=64),
         scenes=4000,

@@ -174,7 +174,7 @@ def _step(
         network,
         normalise(network.config, batch.images_NCHW),
         batch.targets,
-        sandwich(network.space, config.sandwich, rng),
+        sandwich(network.space, config.sandwich, rng, config.sampling),
         config,
         ranks,
     )

@@ -21,12 +21,12 @@ VariantOption = Annotated[
     str | None,
     typer.Option(
         "--variant",
-        help="A network to compare with: static, single:TASK, or no-distillation.",
+        help="A network to compare with: static, single:TASK, no-distillation, or paper.",
     ),
 ]
 SuperNetOption = Annotated[
     str | None,
-    typer.Option("--variant", help="A SuperNet to compare with: no-distillation."),
+    typer.Option("--variant", help="A SuperNet to compare with: no-distillation or paper."),
 ]
 EpochsOption = Annotated[
     int | None,

@@ -95,6 +95,7 @@ class NetworkConfig:
 
 
 Schedule = Literal["one-cycle", "poly", "step", "constant"]
+Sampling = Literal["independent", "stratified"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,9 @@ class TrainingConfig:
     """Share of the steps in which the learning rate of one cycle rises."""
     schedule: Schedule = "one-cycle"
     """How the learning rate changes over the run (:mod:`training.schedule`)."""
+    sampling: Sampling = "independent"
+    """How the random networks of a step are drawn (:func:`training.sandwich.sandwich`): every width
+    independently, as published, or stratified, small and large ones as often as those between."""
 
     def __post_init__(self) -> None:
         if self.sandwich < 1:

@@ -11,7 +11,7 @@ from model_store.subnet.space import Architecture, SearchSpace
 from training.distillation import ci_kd
 from training.global_batch import collective_loss, shares_of
 from training.ranks import Ranks
-from training.recipe import TrainingConfig
+from training.recipe import Sampling, TrainingConfig
 from training.supernet import SuperNet
 
 
@@ -39,15 +39,39 @@ class StepLosses:
         return StepLosses(largest, smallest, distillation, named)
 
 
-def sandwich(space: SearchSpace, b: int, rng: np.random.Generator) -> list[Architecture]:
+def sandwich(
+    space: SearchSpace, b: int, rng: np.random.Generator, sampling: Sampling = "independent"
+) -> list[Architecture]:
     """The b networks of a step: the largest, b - 2 random non-uniform ones, the smallest.
 
     Algorithm 1 says b - 1 random ones and Sec. 4.1 says b - 2; with the smallest and the largest
     the latter makes b. A static network is a sandwich of the largest alone.
+
+    Args:
+        space: the search space.
+        b: networks per step.
+        rng: draws the random ones.
+        sampling: ``independent`` draws every width by itself, as the paper does; ``stratified``
+            see :func:`stratified`.
     """
     if b == 1:
         return [space.largest()]
-    return [space.largest(), *(space.random(rng) for _ in range(b - 2)), space.smallest()]
+    draw = stratified if sampling == "stratified" else SearchSpace.random
+    return [space.largest(), *(draw(space, rng) for _ in range(b - 2)), space.smallest()]
+
+
+def stratified(space: SearchSpace, rng: np.random.Generator) -> Architecture:
+    """A sub-network such as dials ask for: an encoder of any size, and decoders of any widths.
+
+    Widths drawn independently make encoders that all cost about the same, as a sum of many draws
+    does. Those that nearly fill the full budget, or keep to a small one, would be searched but
+    never trained. So an encoder draws a level u ~ U(0, 1) first, then every group's choice from the
+    binomial distribution around it. Decoders are drawn independently, as preferences set them.
+    """
+    choices_G = rng.binomial(space.choices_G - 1, rng.random())
+    decoders = list(space.decoders.values())
+    choices_G[decoders] = rng.integers(space.choices_G[decoders])
+    return space.architecture(choices_G)
 
 
 def accumulate_gradients(

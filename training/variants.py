@@ -10,7 +10,9 @@ from training.recipe import Recipe
 
 STATIC = "static"
 NO_DISTILLATION = "no-distillation"
-"""A SuperNet, too: networks are cut from it."""
+PAPER = "paper"
+SUPERNETS = (NO_DISTILLATION, PAPER)
+"""SuperNets, too: networks are cut from them."""
 SINGLE = "single:"
 
 FEWEST_IMAGES = 16
@@ -23,7 +25,7 @@ class RunName:
 
     recipe: str
     variant: str | None = None
-    """``static``, ``single:TASK`` or ``no-distillation``; None for the SuperNet."""
+    """``static``, ``single:TASK``, ``no-distillation`` or ``paper``; None for the SuperNet."""
     seed: int = 0
     """0 is the recipe's own."""
     called: str | None = None
@@ -63,10 +65,10 @@ def supernet(variant: str | None) -> str | None:
     Raises:
         ValueError: it is not.
     """
-    if variant in (None, NO_DISTILLATION):
+    if variant is None or variant in SUPERNETS:
         return variant
     raise ValueError(
-        f"{variant!r} is no variant that networks are cut from; there is {NO_DISTILLATION}"
+        f"{variant!r} is no variant that networks are cut from; there are {' and '.join(SUPERNETS)}"
     )
 
 
@@ -79,6 +81,7 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
       task (the layout of CIFAR-100), it only sees that task's images, in batches so much smaller
       that it takes about as many steps as the SuperNet, each a fraction of the cost.
     - ``no-distillation``: the SuperNet without distillation (ECMT Table 4).
+    - ``paper``: the SuperNet of a sandwich whose widths are drawn as ECMT draws them (Sec. 4.1).
 
     Raises:
         ValueError: there is no such variant, or no such task.
@@ -87,12 +90,15 @@ def varied(recipe: Recipe, variant: str | None) -> Recipe:
         return recipe
     if variant == NO_DISTILLATION:
         return replace(recipe, training=replace(recipe.training, distillation=0.0))
+    if variant == PAPER:
+        return replace(recipe, training=replace(recipe.training, sampling="independent"))
     if variant == STATIC:
         return _static(recipe)
     if variant.startswith(SINGLE):
         return _single(_static(recipe), variant.removeprefix(SINGLE))
     raise ValueError(
-        f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION} and {SINGLE}TASK"
+        f"unknown variant {variant!r}; there are {STATIC}, {NO_DISTILLATION}, {PAPER} and "
+        f"{SINGLE}TASK"
     )
 
 

@@ -185,16 +185,22 @@ def test_a_published_version_is_refused_before_images_are_made(
     assert "is published already" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [("no-distillation", "evaluate tiny"), ("paper", "predictor tiny --variant paper --seed 1")],
+)
 def test_a_variant_of_another_length_goes_the_whole_way(
-    commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, after: str, commanded: Commanded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.cli_data.recipes", lambda: {"tiny": commanded_recipe})
     folders = ("--data", commanded.data, "--runs", tmp_path)
-    variant = ("--variant", "no-distillation", "--seed", 1)
-    result = invoke("train", "tiny", *variant, *folders, "--epochs", 1, "--json")
+    variant = ("--variant", name, "--seed", 1)
+    trained = ("train", "tiny", *variant, *folders, "--epochs", 1)
+    result = invoke(*trained, "--json")
     assert [e["epoch"] for e in json.loads(result.stdout)["epochs"]] == [1]
+    assert f"next: slimdial-train {after}" in invoke(*trained).stdout
     result = invoke("predictor", "tiny", *variant, *folders)
-    assert "next: slimdial-train publish tiny --variant no-distillation --seed 1" in result.stdout
+    assert f"next: slimdial-train publish tiny --variant {name} --seed 1" in result.stdout
     store = ("--store", tmp_path / "store", "--images", CALIBRATION_IMAGES)
     assert invoke("publish", "tiny", *variant, *folders, *store).exit_code == 0
     assert ModelStore(tmp_path / "store").versions("tiny") == ("1",)
@@ -214,7 +220,7 @@ def test_a_finished_training_is_not_made_longer(
 def test_networks_are_cut_from_supernets_alone(command: str, tmp_path: Path) -> None:
     result = invoke(command, "rooms", "--variant", "static", "--runs", tmp_path)
     assert result.exit_code == 1
-    assert "there is no-distillation" in result.stderr.replace("\n", " ")
+    assert "there are no-distillation and paper" in result.stderr.replace("\n", " ")
 
 
 def test_sigterm_saves_and_the_run_goes_on(

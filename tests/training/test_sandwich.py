@@ -11,11 +11,12 @@ from torch import Tensor
 
 from model_store.subnet.space import Architecture
 from tests.training.tiny import Noise, classifying, dense, network_of, some
+from training.configs import rooms
 from training.data.source import Batch
 from training.evaluate import normalise
-from training.recipe import TrainingConfig
-from training.sandwich import accumulate_gradients, sandwich
-from training.supernet import SuperNet
+from training.recipe import Sampling, TrainingConfig
+from training.sandwich import accumulate_gradients, sandwich, stratified
+from training.supernet import SuperNet, search_space
 from training.tasks import task_loss
 
 
@@ -77,12 +78,45 @@ def test_a_sandwich_is_the_largest_random_ones_and_the_smallest(b: int) -> None:
         assert len(ratios) > 1, "widths are not uniform"
 
 
-def test_a_sandwich_follows_its_generator() -> None:
+@pytest.mark.parametrize("sampling", ["independent", "stratified"])
+def test_a_sandwich_follows_its_generator(sampling: Sampling) -> None:
     space = network_of(classifying()).space
     rng = np.random.default_rng(0)
-    first, second = sandwich(space, 4, rng), sandwich(space, 4, rng)
-    assert first == sandwich(space, 4, np.random.default_rng(0))
+    first, second = sandwich(space, 4, rng, sampling), sandwich(space, 4, rng, sampling)
+    assert first == sandwich(space, 4, np.random.default_rng(0), sampling)
     assert first[1:-1] != second[1:-1]
+
+
+def shares(sampling: Sampling, of: str) -> list[float]:
+    """Mean width ratio of the encoder's, or of the decoders', groups in many random networks."""
+    space, rng = search_space(rooms().network), np.random.default_rng(0)
+    columns = list(space.decoders.values()) if of == "decoders" else list(space.encoder)
+    drawn = [a for _ in range(500) for a in sandwich(space, 4, rng, sampling)[1:-1]]
+    ratios_PG = space.ratios_of(np.array([a.channels for a in drawn]))
+    means: list[float] = ratios_PG[:, columns].mean(axis=1).tolist()
+    return means
+
+
+def test_stratified_encoders_have_every_size_and_independent_ones_that_of_the_middle() -> None:
+    """Ratios lie between 0.5 and 1, or a little above 0.5 where channel counts are rounded."""
+    stratified, independent = (shares(s, "encoder") for s in ("stratified", "independent"))
+    assert np.quantile(stratified, 0.1) < 0.6 < np.quantile(independent, 0.001)
+    assert np.quantile(independent, 0.999) < 0.9 < np.quantile(stratified, 0.9)
+
+
+def test_decoders_are_drawn_independently_either_way() -> None:
+    stratified, independent = (shares(s, "decoders") for s in ("stratified", "independent"))
+    assert np.mean(stratified) == pytest.approx(np.mean(independent), abs=0.01)
+    assert np.std(stratified) == pytest.approx(np.std(independent), rel=0.1)
+
+
+def test_decoders_do_not_follow_the_encoder() -> None:
+    space, rng = search_space(rooms().network), np.random.default_rng(0)
+    drawn = np.array([stratified(space, rng).channels for _ in range(2000)])
+    ratios_PG = space.ratios_of(drawn)
+    encoder = ratios_PG[:, list(space.encoder)].mean(axis=1)
+    for decoder in space.decoders.values():
+        assert abs(np.corrcoef(encoder, ratios_PG[:, decoder])[0, 1]) < 0.1
 
 
 def test_the_gradients_are_the_sum_of_one_backward_pass_for_each_network(

@@ -114,10 +114,21 @@ def test_no_distillation_changes_nothing_else() -> None:
     assert replace(made, training=again) == rooms()
 
 
+def test_the_papers_supernet_draws_every_width_independently_and_changes_nothing_else() -> None:
+    assert rooms().training.sampling == "stratified"
+    made = varied(rooms(), "paper")
+    assert made.training.sampling == "independent"
+    again = replace(made.training, sampling="stratified")
+    assert replace(made, training=again) == rooms()
+
+
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ("frozen", "unknown variant 'frozen'; there are static, no-distillation and single:TASK"),
+        (
+            "frozen",
+            "unknown variant 'frozen'; there are static, no-distillation, paper and single:TASK",
+        ),
         ("single:sound", "no task 'sound'; it has semseg, depth, normals, edges, saliency"),
     ],
 )

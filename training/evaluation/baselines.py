@@ -43,7 +43,9 @@ def siblings(run: Run, epochs: int | None, ranks: Ranks) -> list[Sibling]:
         ValueError: a run folder holds something else.
     """
     singles = (f"{SINGLE}{t.name}" for t in run.base.network.tasks)
-    names = [n for n in (STATIC, *singles, NO_DISTILLATION) if n != run.name.variant]
+    # Without distillation there is only the recipe's own SuperNet.
+    undistilled = [NO_DISTILLATION] if run.name.variant is None else []
+    names = [STATIC, *singles, *undistilled]
     return ranks.from_first(lambda: [_sibling(run, name, epochs) for name in names])
 
 

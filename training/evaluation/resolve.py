@@ -7,7 +7,7 @@ from pathlib import Path
 from model_store.published import ModelStore, PublishedModel, open_model
 from training.evaluation.subject import Run
 from training.recipe import Recipe
-from training.variants import NO_DISTILLATION, RunName
+from training.variants import SUPERNETS, RunName
 
 Known = Mapping[str, Callable[[], Recipe]]
 """Recipes by the name they are called by."""
@@ -64,13 +64,13 @@ def run_of(folder: Path, known: Known) -> Run:
         except ValueError:
             continue  # own, without a description of the data
         match = re.fullmatch(
-            rf"{re.escape(recipe.name)}(-(?:static|single-.+|no-distillation))??(?:-seed(\d+))?",
+            rf"{re.escape(recipe.name)}(-(?:static|single-.+|no-distillation|paper))??(?:-seed(\d+))?",
             folder.resolve().name,
         )
         if match is None:
             continue
         variant = match[1].removeprefix("-") if match[1] else None
-        if variant not in (None, NO_DISTILLATION):
+        if variant is not None and variant not in SUPERNETS:
             raise ValueError(
                 f"{folder} is a baseline, which {called!r} is compared with: "
                 f"slimdial-train evaluate {called}"

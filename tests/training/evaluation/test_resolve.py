@@ -84,8 +84,11 @@ def test_foreign_folders_are_refused(tmp_path: Path) -> None:
         resolve("holidays", KNOWN, tmp_path, SHIPPED)
 
 
-def test_a_supernet_trained_otherwise_is_evaluated_if_its_folder_is_named(tmp_path: Path) -> None:
-    name = RunName("tiny", "no-distillation", 1, called="tiny")
+@pytest.mark.parametrize("variant", ["no-distillation", "paper"])
+def test_a_supernet_trained_otherwise_is_evaluated_if_its_folder_is_named(
+    tmp_path: Path, variant: str
+) -> None:
+    name = RunName("tiny", variant, 1, called="tiny")
     folder(tmp_path, name.folder)
     found = resolve(name.folder, KNOWN, tmp_path, SHIPPED)
     assert isinstance(found, list)

@@ -43,8 +43,12 @@ def test_every_baseline_stands_in_a_folder_of_its_own(runs: Path) -> None:
     }
 
 
-def test_a_run_is_no_baseline_of_its_own(runs: Path) -> None:
-    name = RunName("tiny", "no-distillation")
+@pytest.mark.parametrize("variant", ["no-distillation", "paper"])
+def test_no_distillation_is_compared_with_the_recipes_own_supernet_alone(
+    runs: Path, variant: str
+) -> None:
+    name = RunName("tiny", variant)
+    shutil.copytree(runs / "tiny", runs / name.folder, dirs_exist_ok=True)
     recipe = evaluated_recipe()
     variants = found(Run(name, runs / name.folder, name.applied(recipe), recipe))
     assert list(variants) == ["static", "single:water-animals", "single:flowers"]
