@@ -65,8 +65,9 @@ def stratified(space: SearchSpace, rng: np.random.Generator) -> Architecture:
 
     Widths drawn independently make encoders that all cost about the same, as a sum of many draws
     does. Those that nearly fill the full budget, or keep to a small one, would be searched but
-    never trained. So an encoder draws a level u ~ U(0, 1) first, then every group's choice from the
-    binomial distribution around it. Decoders are drawn independently, as preferences set them.
+    hardly ever trained. So an encoder draws a level u ~ U(0, 1) first, then every group's choice
+    from the binomial distribution around it. Decoders are drawn independently, as preferences set
+    them.
     """
     choices_G = rng.binomial(space.choices_G - 1, rng.random())
     decoders = list(space.decoders.values())
